@@ -1,0 +1,134 @@
+/** The ledger as the other rooms see it: words of its entries, and the port. */
+import type { BillingPeriod } from './billing-period.ts';
+import type { NanoUsd } from './money.ts';
+import type { ChargeBasis, TokenUsage } from './usage.ts';
+import type { BackendKind } from './settings.ts';
+
+/** What is set aside before an attempt is sent. */
+export interface HoldRequest {
+  readonly requestId: string;
+  /** 1 for the first attempt of a request. */
+  readonly attempt: number;
+  readonly backend: string;
+  readonly backendKind: BackendKind;
+  readonly model: string;
+  /** Upper bound of what the attempt may cost; 0 for an attempt that is free. */
+  readonly amount: NanoUsd;
+  readonly priceVersion: string;
+}
+
+export interface Hold extends HoldRequest {
+  readonly id: string;
+  /** The billing month it belongs to, whenever it ends. */
+  readonly month: string;
+  readonly heldAtMs: number;
+}
+
+export type ReserveResult =
+  | { readonly kind: 'held'; readonly hold: Hold }
+  /** It does not fit. `fitsWhenIdle`: it would if every hold in flight ended without a charge. */
+  | { readonly kind: 'refused'; readonly headroom: NanoUsd; readonly fitsWhenIdle: boolean };
+
+export interface Charge {
+  readonly amount: NanoUsd;
+  /** The exact cost in pico-dollars, as decimal digits. */
+  readonly exactPico: string;
+  readonly basis: ChargeBasis;
+  readonly usage: TokenUsage;
+}
+
+export interface MonthTotals {
+  readonly month: string;
+  readonly settled: NanoUsd;
+  /** Holds whose outcome is unknown; counts as spending until it is resolved. */
+  readonly suspense: NanoUsd;
+  readonly held: NanoUsd;
+  /** What providers billed beyond their holds. */
+  readonly excess: NanoUsd;
+  readonly openHolds: number;
+}
+
+/**
+ * Entry kinds. Every entry is append-only and carries the change it makes to held, suspense and settled, so that each
+ * balance is the sum of its entries.
+ */
+export type EntryKind = 'hold' | 'void' | 'charge' | 'suspend' | 'resolve' | 'adjust';
+
+export interface LedgerEntry {
+  /** 1, 2, 3, ... in commit order. */
+  readonly seq: number;
+  readonly kind: EntryKind;
+  readonly atMs: number;
+  readonly month: string;
+  readonly holdId: string;
+  readonly requestId: string;
+  readonly attempt: number;
+  readonly backend: string;
+  readonly backendKind: BackendKind;
+  readonly model: string;
+  readonly heldChange: NanoUsd;
+  readonly suspenseChange: NanoUsd;
+  readonly settledChange: NanoUsd;
+  readonly basis: ChargeBasis | null;
+  readonly exactPico: string | null;
+  readonly usage: TokenUsage | null;
+  readonly priceVersion: string;
+  /** Why, in a few words: `client gone`, `crash recovery`, ... */
+  readonly note: string | null;
+}
+
+export interface EntryQuery {
+  readonly month?: string;
+  readonly kind?: EntryKind;
+  readonly model?: string;
+  readonly backend?: string;
+  readonly requestId?: string;
+  /** Only entries with a smaller `seq`: the next page of a newest-first listing. */
+  readonly beforeSeq?: number;
+  /** Only entries with a larger `seq`, oldest first: for exports. */
+  readonly afterSeq?: number;
+  /** 1 to 1000. */
+  readonly limit: number;
+}
+
+/** The result of recomputing balances from entries. */
+export interface AuditReport {
+  readonly month: string;
+  readonly entriesChecked: number;
+  /** Entries minus balance, summed over held, suspense and settled. Must be 0. */
+  readonly drift: NanoUsd;
+  readonly totals: MonthTotals;
+  readonly checkedAtMs: number;
+}
+
+/** The part of the ledger that the request path uses. Everything but `committed` is synchronous. */
+export interface Ledger {
+  /**
+   * Tests and takes headroom in one synchronous step. Never throws for lack of money. With no limit, or an action that
+   * refuses nothing, it always holds.
+   */
+  reserve(request: HoldRequest): ReserveResult;
+  /** Resolves when every entry made so far is durable; rejects (`LedgerUnavailable`) when they can not be stored. */
+  committed(): Promise<void>;
+  /** Ends a hold with its real cost, in the month of the hold. The same charge twice is a no-op. */
+  settle(holdId: string, charge: Charge, note?: string): void;
+  /** Ends a hold of an attempt that was certainly not billed. */
+  release(holdId: string, note: string): void;
+  /** Ends a hold whose outcome is unknown: its amount counts as spending until it is resolved. */
+  suspend(holdId: string, note: string): void;
+  /** Free money of the current month, or null when nothing is enforced. */
+  headroom(): NanoUsd | null;
+  totals(): MonthTotals;
+}
+
+/** The ledger as the control plane and operators see it. */
+export interface LedgerAdmin extends Ledger {
+  period(): BillingPeriod;
+  entries(query: EntryQuery): readonly LedgerEntry[];
+  totalsOf(month: string): MonthTotals;
+  months(): readonly string[];
+  /** Compares balances with entries of the current month. Cheap: only entries since the last audit are read. */
+  audit(): AuditReport;
+  /** The same over all entries of all months, from the file. */
+  verify(): readonly AuditReport[];
+}

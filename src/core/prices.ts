@@ -1,0 +1,50 @@
+/** Prices as the other rooms see them: words, and the port. */
+import type { NanoUsd, PicoUsd, PicoUsdPerToken } from './money.ts';
+import type { TokenUsage } from './usage.ts';
+
+/** Rates that apply when the input has more than `aboveInputTokens` tokens; the whole request is priced by one tier. */
+export interface PriceTier {
+  readonly aboveInputTokens: number;
+  readonly input: PicoUsdPerToken;
+  readonly cachedInput: PicoUsdPerToken;
+  readonly cacheWrite: PicoUsdPerToken;
+  readonly cacheWrite1h: PicoUsdPerToken;
+  readonly inputAudio: PicoUsdPerToken;
+  readonly output: PicoUsdPerToken;
+  readonly reasoning: PicoUsdPerToken;
+  readonly outputAudio: PicoUsdPerToken;
+}
+
+/** Where a price comes from. `free`: a local backend without a price of its own. */
+export type PriceSource = 'config' | 'list' | 'conservative' | 'free';
+
+/** The price of one model at one backend, frozen at the hold. */
+export interface Price {
+  readonly model: string;
+  readonly source: PriceSource;
+  /** Names the list and its version or the file, for ledger entries. */
+  readonly version: string;
+  /** Ascending by `aboveInputTokens`; the first has 0. */
+  readonly tiers: readonly PriceTier[];
+  readonly perRequest: NanoUsd;
+  /** The most output tokens one answer can have. */
+  readonly maxOutputTokens: number;
+  /** True when that figure comes from the price list or the file, false when it is a default. */
+  readonly maxOutputKnown: boolean;
+}
+
+export interface PriceBook {
+  /**
+   * The price of a model at a configured backend, or null when it is unknown and the policy is `deny`.
+   * A local backend without a price is free; an unknown cloud model is never free.
+   */
+  priceOf(backend: string, model: string, atMs: number): Price | null;
+  /** The exact cost of a usage. */
+  costOf(price: Price, usage: TokenUsage): PicoUsd;
+  /** Upper bound: the dearest applicable input rate for `inputBound` tokens, plus output, rounded up. */
+  worstCase(price: Price, inputBound: number, maxOutputTokens: number): NanoUsd;
+  /** The most output tokens (over all choices) that `amount` pays for beside the input; may be 0 or less than 0 for none. */
+  affordableOutput(price: Price, inputBound: number, amount: NanoUsd): number;
+  /** Date and version of the packaged list. */
+  readonly listVersion: string;
+}
