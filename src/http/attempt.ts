@@ -1,0 +1,281 @@
+/**
+ * One attempt, from its hold to the end of its answer. Whatever happens in between, the hold ends exactly once:
+ * settled with what the call cost, released where nothing was sent or billed, or in suspense where nobody knows.
+ */
+import type { Charge } from '../core/ledger.ts';
+import { UpstreamFailure, type UpstreamAnswer } from '../core/upstream.ts';
+import { failureOf, isRetriable, type AttemptFailure, type KeptAnswer } from './attempt-failure.ts';
+import type { CallContext, StartedAttempt } from './call-context.ts';
+import {
+  ClientWatch,
+  isClientGone,
+  readBounded,
+  relayAnswer,
+  WHOLE_ANSWER_BYTES,
+  type Relayed,
+} from './relay.ts';
+import { setBudgetHeaders, setRouteHeaders } from './response-headers.ts';
+import { chargeOfAnswer, chargeOfHold } from './settlement.ts';
+
+const ERROR_BODY_BYTES = 1024 * 1024;
+
+/** `answered`: the client has its answer, or has left; nothing more is to be tried. */
+export type AttemptResult =
+  | { readonly kind: 'answered' }
+  | { readonly kind: 'failed'; readonly failure: AttemptFailure };
+
+const ANSWERED: AttemptResult = { kind: 'answered' };
+
+export class Attempt {
+  readonly #context: CallContext;
+  readonly #started: StartedAttempt;
+  readonly #controller = new AbortController();
+  #isHoldOpen = true;
+
+  constructor(context: CallContext, started: StartedAttempt) {
+    this.#context = context;
+    this.#started = started;
+  }
+
+  /** Sends the attempt and carries its answer. The hold must be durable. */
+  async run(): Promise<AttemptResult> {
+    const { services, response, trace } = this.#context;
+    const { load, ioClock, settings, giveUp, ledger } = services;
+    const { plan, hold, reason } = this.#started;
+    trace.attempts += 1;
+    trace.plan = plan;
+    trace.reason = reason;
+    const leave = load.begin(plan.candidate.backend);
+    const abort = (): void => this.#controller.abort();
+    giveUp.addEventListener('abort', abort, { once: true });
+    if (giveUp.aborted) abort();
+    const watch = new ClientWatch(
+      response,
+      ioClock,
+      settings.server.clientGoneDrainSeconds * 1000,
+      abort,
+    );
+    const startedAtMs = ioClock.monotonicMs();
+    try {
+      const answer = await this.#open(startedAtMs);
+      if (answer instanceof UpstreamFailure) return this.#failUnanswered(answer);
+      return await (answer.status >= 300 ? this.#takeError(answer) : this.#takeAnswer(answer));
+    } finally {
+      // A fault of ours in between: nothing is known of the call, so its hold goes on counting as spending.
+      this.#endHold(() => ledger.suspend(hold.id, 'the attempt ended without an outcome'));
+      watch.stop();
+      giveUp.removeEventListener('abort', abort);
+      leave();
+      trace.upstreamMs += ioClock.monotonicMs() - startedAtMs;
+    }
+  }
+
+  #endHold(end: () => void): void {
+    if (!this.#isHoldOpen) return;
+    this.#isHoldOpen = false;
+    end();
+  }
+
+  /** Waits for status and headers, and tells the control plane how that went. */
+  async #open(startedAtMs: number): Promise<UpstreamAnswer | UpstreamFailure> {
+    const { services, request, clientRequest, response } = this.#context;
+    const { upstream, facts, ioClock, settings } = services;
+    const { candidate, maxOutputTokens } = this.#started.plan;
+    const { backend, model } = candidate;
+    try {
+      const answer = await upstream.open({
+        request,
+        backend,
+        model,
+        maxOutputTokens,
+        signal: this.#controller.signal,
+        firstByteTimeoutMs: settings.server.requestTimeoutSeconds * 1000,
+        clientRequest,
+        clientResponse: response,
+      });
+      const latencyMs = ioClock.monotonicMs() - startedAtMs;
+      if (answer.status < 300)
+        facts.attemptEnded({ backend, outcome: 'ok', reason: null, latencyMs });
+      else {
+        const outcome = isRetriable(answer.status) ? 'failed' : 'refused';
+        facts.attemptEnded({ backend, outcome, reason: `answered ${answer.status}`, latencyMs });
+      }
+      return answer;
+    } catch (thrown) {
+      if (!(thrown instanceof UpstreamFailure)) throw thrown;
+      if (thrown.kind !== 'aborted' && thrown.kind !== 'untranslatable') {
+        facts.attemptEnded({ backend, outcome: 'failed', reason: thrown.message, latencyMs: null });
+      }
+      return thrown;
+    }
+  }
+
+  #failUnanswered(failure: UpstreamFailure): AttemptResult {
+    const { ledger } = this.#context.services;
+    const { plan, hold } = this.#started;
+    this.#endHold(() => {
+      if (!failure.wasSent) ledger.release(hold.id, `never sent: ${failure.kind}`);
+      // We gave it up ourselves and will learn nothing more: the hold is the charge. After a time-out or a reset the
+      // provider's records may still tell, so it stays in suspense.
+      else if (failure.kind === 'aborted')
+        this.#settle(chargeOfHold(plan), 'given up before an answer');
+      else ledger.suspend(hold.id, failure.kind);
+    });
+    return this.#failed(failureOf(plan.candidate.backend, failure));
+  }
+
+  #failed(failure: AttemptFailure): AttemptResult {
+    const { services, request, response } = this.#context;
+    services.log.debug('attempt failed', {
+      requestId: request.id,
+      backend: failure.backend,
+      reason: failure.reason,
+    });
+    return isClientGone(response) ? ANSWERED : { kind: 'failed', failure };
+  }
+
+  #settle(charge: Charge, note?: string): void {
+    const { services, request, trace } = this.#context;
+    const { plan, hold } = this.#started;
+    services.ledger.settle(hold.id, charge, note);
+    trace.charge = charge;
+    trace.cost += charge.amount;
+    const excess = charge.amount - hold.amount;
+    if (excess <= 0) return;
+    trace.excess += excess;
+    const { backend, model } = plan.candidate;
+    services.log.warn('the provider billed more than was held', {
+      requestId: request.id,
+      backend,
+      model,
+      excessNanoUsd: excess,
+    });
+  }
+
+  async #takeAnswer(answer: UpstreamAnswer): Promise<AttemptResult> {
+    const { services, response, trace } = this.#context;
+    const { ioClock, settings } = services;
+    const writeHead = (): void => {
+      trace.firstByteAtMs = ioClock.monotonicMs();
+      this.#writeHead(answer);
+    };
+    const relayed = await relayAnswer(
+      {
+        answer,
+        response,
+        clock: ioClock,
+        idleTimeoutMs: settings.server.requestTimeoutSeconds * 1000,
+        abort: () => this.#controller.abort(),
+        writeHead,
+      },
+      answer.isStream ? 0 : WHOLE_ANSWER_BYTES,
+    );
+    this.#endHold(() => this.#settleRelayed(answer, relayed));
+    if (relayed.end !== 'complete' && !relayed.headSent) {
+      const reason = relayed.end === 'idle' ? 'the answer stopped coming' : 'the answer broke off';
+      const code = relayed.end === 'idle' ? 'backend_timeout' : 'backend_error';
+      return this.#failed({
+        backend: this.#started.plan.candidate.backend,
+        code,
+        reason,
+        kept: null,
+        cause: undefined,
+      });
+    }
+    this.#finish(answer, relayed, writeHead);
+    return ANSWERED;
+  }
+
+  #settleRelayed({ reader }: UpstreamAnswer, { end }: Relayed): void {
+    const { ledger, prices, tokens } = this.#context.services;
+    const { plan, hold } = this.#started;
+    const isKnown = end === 'complete' || reader.usage() !== null || reader.outputText() !== '';
+    if (isKnown)
+      return this.#settle(
+        chargeOfAnswer(prices, plan, reader, tokens),
+        end === 'complete' ? undefined : `answer ${end}`,
+      );
+    // Headers and not a word: the provider may have generated and billed anything up to the hold.
+    if (this.#controller.signal.aborted)
+      return this.#settle(chargeOfHold(plan), 'given up before an answer');
+    return ledger.suspend(hold.id, `no answer: ${end}`);
+  }
+
+  /** Sends what is left, and says so where the answer is not whole. */
+  #finish(answer: UpstreamAnswer, { end, headSent, unsent }: Relayed, writeHead: () => void): void {
+    const { response } = this.#context;
+    if (isClientGone(response)) return;
+    if (!headSent) {
+      response.setHeader('Content-Length', String(unsent.length));
+      writeHead();
+      response.end(unsent);
+    } else if (end === 'complete') {
+      response.end();
+    } else if (answer.isStream) {
+      // A stream that merely ends is taken for complete by the SDKs, so it has to be said in its own words.
+      response.end(
+        answer.reader.streamError(
+          'The backend broke off in the middle of its answer.',
+          'backend_error',
+        ),
+      );
+    } else {
+      // A JSON answer that was cut can only be told apart by a connection that ends badly.
+      response.destroy();
+    }
+  }
+
+  #writeHead(answer: UpstreamAnswer): void {
+    const { services, response } = this.#context;
+    if (response.headersSent) return;
+    response.statusCode = answer.status;
+    for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
+    const policy = services.control.policy();
+    setRouteHeaders(response, this.#started, policy.budget !== null);
+    setBudgetHeaders(response, policy, services.ledger.totals());
+    if (answer.isStream) {
+      response.setHeader('Cache-Control', 'no-cache');
+      // Otherwise a reverse proxy in front may collect the stream before it passes it on.
+      response.setHeader('X-Accel-Buffering', 'no');
+      response.flushHeaders();
+    }
+  }
+
+  /** An error status is not billed. The client's own mistakes are passed through at once, the rest is kept. */
+  async #takeError(answer: UpstreamAnswer): Promise<AttemptResult> {
+    const { services } = this.#context;
+    const { ledger, ioClock, settings } = services;
+    this.#endHold(() => ledger.release(this.#started.hold.id, `backend answered ${answer.status}`));
+    const timer = ioClock.setTimeout(
+      () => this.#controller.abort(),
+      settings.server.requestTimeoutSeconds * 1000,
+    );
+    const body = await readBounded(answer, ERROR_BODY_BYTES);
+    ioClock.clearTimeout(timer);
+    const isProviderError = answer.status >= 400 && answer.status < 500;
+    const kept: KeptAnswer | null = isProviderError
+      ? { started: this.#started, answer, body }
+      : null;
+    if (kept !== null && !isRetriable(answer.status)) {
+      this.passThrough(kept);
+      return ANSWERED;
+    }
+    const reason = `answered ${answer.status}`;
+    return this.#failed({
+      backend: this.#started.plan.candidate.backend,
+      code: 'backend_error',
+      reason,
+      kept,
+      cause: undefined,
+    });
+  }
+
+  /** Sends a provider's error answer with its status and body. */
+  passThrough({ answer, body }: KeptAnswer): void {
+    const { response } = this.#context;
+    if (isClientGone(response)) return;
+    response.setHeader('Content-Length', String(body.length));
+    this.#writeHead(answer);
+    response.end(body);
+  }
+}

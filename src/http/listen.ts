@@ -1,0 +1,66 @@
+/** A listener: the server's own limits against slow or stuck peers, and an orderly end. */
+import { createServer, type RequestListener, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+
+/** For the head of a request: a real client sends it at once. */
+const HEADERS_TIMEOUT_MS = 60_000;
+/** For the whole of a request: even 100 MB on a slow line need no more. Answers have no such limit. */
+const REQUEST_TIMEOUT_MS = 300_000;
+/** Longer than the idle time of common load balancers, so that it is they who close. */
+const KEEP_ALIVE_MS = 75_000;
+const MAX_HEADER_BYTES = 32 * 1024;
+
+export interface Listener {
+  readonly url: string;
+  /** Takes no new connections, and closes idle ones. */
+  refuseNew(): void;
+  /** Cuts what is still open. Resolves when the port is free. */
+  close(): Promise<void>;
+}
+
+/** Resolves when the port is taken. Rejects with a message that says what to do when it can not be. */
+export async function listen(app: RequestListener, host: string, port: number): Promise<Listener> {
+  const server = createServer(
+    {
+      headersTimeout: HEADERS_TIMEOUT_MS,
+      requestTimeout: REQUEST_TIMEOUT_MS,
+      keepAliveTimeout: KEEP_ALIVE_MS,
+      maxHeaderSize: MAX_HEADER_BYTES,
+    },
+    app,
+  );
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.listen(port, host, resolve);
+  });
+  return { url: urlOf(server, host), refuseNew: () => refuseNew(server), close: () => close(server) };
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  const advice: Readonly<Record<string, string>> = {
+    EADDRINUSE: 'another program listens there; stop it, or choose another port with --port or [server] port',
+    EACCES: 'this user may not listen there; choose a port above 1023',
+    EADDRNOTAVAIL: 'this machine does not have that address; choose another [server] host',
+  };
+  const reason = advice[error.code ?? ''] ?? error.message;
+  return new Error(`Can not listen on ${host}:${port}: ${reason}.`, { cause: error });
+}
+
+function urlOf(server: Server, host: string): string {
+  const { port } = server.address() as AddressInfo;
+  // An address that means "everywhere" is not one that can be visited.
+  const visible = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return `http://${visible.includes(':') ? `[${visible}]` : visible}:${port}`;
+}
+
+function refuseNew(server: Server): void {
+  server.close();
+  server.closeIdleConnections();
+}
+
+function close(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeAllConnections();
+  });
+}

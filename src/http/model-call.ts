@@ -1,0 +1,156 @@
+/**
+ * One request from its decision to its end: candidates in order, each held before it is sent, until one answers. The
+ * loop never goes back to the router.
+ */
+import { assert } from '../core/assert.ts';
+import type { Candidate, RouteReason } from '../core/request.ts';
+import type { TokenCount } from '../core/usage.ts';
+import { Attempt } from './attempt.ts';
+import { errorOfFailures, type AttemptFailure } from './attempt-failure.ts';
+import type { CallContext, StartedAttempt } from './call-context.ts';
+import { planAttempt } from './plan-attempt.ts';
+import {
+  ledgerUnavailable,
+  refusalFor,
+  withBudgetContext,
+  type CandidateRefusal,
+} from './refusal.ts';
+import { isClientGone } from './relay.ts';
+
+type Choice =
+  | { readonly kind: 'start'; readonly started: StartedAttempt; readonly next: number }
+  | { readonly kind: 'none'; readonly refusals: readonly CandidateRefusal[] };
+
+/** Serves the request. Throws `GatewayError` when nothing was sent to the client and nothing can be. */
+export async function runModelCall(context: CallContext): Promise<void> {
+  const { services, request, response, trace } = context;
+  const { control, router, clock, load, random, settings, ledger } = services;
+  // From here to the first hold there is no `await`: policy, headroom and hold belong to one instant.
+  control.noticeTime(clock.now());
+  const decision = router.decide({
+    request,
+    tokens: countOf(context, router.resolve(request.model).model).tokens,
+    policy: control.policy(),
+    pending: (backend) => load.pending(backend),
+    turn: load.nextTurn(),
+    random,
+  });
+  if (decision.kind === 'refuse') throw withBudgetContext(decision.error, control, ledger);
+  const { candidates } = decision;
+  const failures: AttemptFailure[] = [];
+  let choice = choose(context, candidates, 0);
+  while (choice.kind === 'start') {
+    const { started, next } = choice;
+    const failure = await heldAttempt(context, started);
+    if (failure === null) return;
+    failures.push(failure);
+    if (trace.attempts > settings.routing.maxRetries || isClientGone(response)) break;
+    control.noticeTime(clock.now());
+    choice = choose(context, candidates, next);
+  }
+  if (failures.length === 0 && choice.kind === 'none') throw refuse(context, choice.refusals);
+  finishWithFailures(context, failures);
+}
+
+function countOf({ counts }: CallContext, model: string): TokenCount {
+  const count = counts.get(model);
+  if (count === undefined) throw new Error(`no token count was made for ${model}`);
+  return count;
+}
+
+/** The first candidate from `from` on whose hold fits, held. Synchronous. */
+function choose(context: CallContext, candidates: readonly Candidate[], from: number): Choice {
+  const { services, request, trace } = context;
+  const { ledger, prices, load } = services;
+  const refusals: CandidateRefusal[] = [];
+  for (const [offset, candidate] of candidates.slice(from).entries()) {
+    const money = {
+      headroom: ledger.headroom(),
+      held: ledger.totals().held,
+      othersWaiting: load.active > 1,
+    };
+    const plan = planAttempt(request, candidate, countOf(context, candidate.model), prices, money);
+    if (plan.kind !== 'fits') {
+      refusals.push({ candidate, result: plan });
+      continue;
+    }
+    const reserved = ledger.reserve({
+      requestId: request.id,
+      attempt: trace.attempts + 1,
+      backend: candidate.backend,
+      backendKind: candidate.kind,
+      model: candidate.model,
+      amount: plan.hold,
+      priceVersion: plan.price.version,
+    });
+    if (reserved.kind === 'held') {
+      const reason = reasonOf(candidate, trace.attempts, refusals);
+      return {
+        kind: 'start',
+        started: { plan, hold: reserved.hold, reason },
+        next: from + offset + 1,
+      };
+    }
+    // Planned against the same headroom in the same instant, so the only reason left is the store.
+    assert(reserved.kind === 'unavailable', 'a planned hold fits the headroom it was planned against');
+    refusals.push({ candidate, result: { kind: 'ledger_unavailable' } });
+  }
+  return { kind: 'none', refusals };
+}
+
+function reasonOf(
+  candidate: Candidate,
+  attempts: number,
+  refusals: readonly CandidateRefusal[],
+): RouteReason {
+  if (attempts > 0) return 'failover';
+  return refusals.some(({ result }) => result.kind === 'no_room')
+    ? 'budget-hard-limit'
+    : candidate.reason;
+}
+
+/** Makes the hold durable, then runs the attempt. Null when the client has its answer. */
+async function heldAttempt(
+  context: CallContext,
+  started: StartedAttempt,
+): Promise<AttemptFailure | null> {
+  const { ledger } = context.services;
+  const { plan, hold } = started;
+  // Durable before the first byte leaves: a crash from here on finds the hold in the file. A free attempt has nothing
+  // to lose and does not wait.
+  if (hold.amount > 0) {
+    try {
+      await ledger.committed();
+    } catch (cause) {
+      return {
+        backend: plan.candidate.backend,
+        code: 'ledger_unavailable',
+        reason: ledgerUnavailable().message,
+        kept: null,
+        cause,
+      };
+    }
+    if (isClientGone(context.response)) {
+      ledger.release(hold.id, 'never sent: the client left first');
+      return null;
+    }
+  }
+  const result = await new Attempt(context, started).run();
+  return result.kind === 'answered' ? null : result.failure;
+}
+
+function refuse({ services, request }: CallContext, refusals: readonly CandidateRefusal[]): Error {
+  const { control, ledger } = services;
+  const isProof = refusals.some(
+    ({ result }) => result.kind === 'no_room' && result.provesExhaustion,
+  );
+  if (ledger.totals().held === 0 && isProof) control.nothingFits();
+  return withBudgetContext(refusalFor(refusals, request.model), control, ledger);
+}
+
+function finishWithFailures(context: CallContext, failures: readonly AttemptFailure[]): void {
+  if (isClientGone(context.response)) return;
+  const kept = failures.at(-1)?.kept;
+  if (!kept) throw errorOfFailures(failures);
+  new Attempt(context, kept.started).passThrough(kept);
+}

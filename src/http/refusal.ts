@@ -1,0 +1,96 @@
+/** Why no candidate could be tried, in words and facts that let the reader do something about it. */
+import type { ControlPlane } from '../core/control.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { LedgerAdmin } from '../core/ledger.ts';
+import { formatUsd, formatUsdExact } from '../core/money.ts';
+import type { Candidate } from '../core/request.ts';
+import type { PlanResult } from './plan-attempt.ts';
+
+export interface CandidateRefusal {
+  readonly candidate: Candidate;
+  readonly result: Exclude<PlanResult, { kind: 'fits' }> | { readonly kind: 'ledger_unavailable' };
+}
+
+function nameOf({ candidate }: CandidateRefusal): string {
+  return `${candidate.model} at ${candidate.backend}`;
+}
+
+/** The refusal to answer with, from the reasons of all candidates: what waiting could cure comes first. */
+export function refusalFor(refusals: readonly CandidateRefusal[], model: string): GatewayError {
+  const rooms = refusals.flatMap(({ result }) => (result.kind === 'no_room' ? [result] : []));
+  const least = Math.min(...rooms.map((room) => room.least));
+  if (rooms.some((room) => room.fitsWhenIdle)) {
+    return new GatewayError(
+      'budget_reserved',
+      "The rest of this month's budget is held by requests in flight. Send the request again when they have ended, or ask for fewer output tokens.",
+      { retryAfterSeconds: 1, context: { needed_usd: formatUsdExact(least) } },
+    );
+  }
+  if (rooms.length > 0) {
+    return new GatewayError(
+      'budget_exhausted',
+      `This request would cost at least ${formatUsdExact(least)} USD, which no longer fits this month's budget. Use a local model, raise monthly_limit_usd, or wait for the reset.`,
+      { context: { needed_usd: formatUsdExact(least) } },
+    );
+  }
+  if (refusals.some(({ result }) => result.kind === 'ledger_unavailable'))
+    return ledgerUnavailable();
+  const capped = refusals.find(({ result }) => result.kind === 'over_request_cap');
+  if (capped?.result.kind === 'over_request_cap') {
+    return new GatewayError(
+      'no_available_backend',
+      `${nameOf(capped)} would cost at least ${formatUsdExact(capped.result.hold)} USD, above the policy's max_cost_per_request of ${formatUsdExact(capped.result.cap)} USD. Shorten the prompt or change the policy.`,
+      {
+        context: {
+          available_backends: [],
+          reasons: { [capped.candidate.backend]: 'above max_cost_per_request' },
+        },
+      },
+    );
+  }
+  const unpriced = refusals.map(nameOf).join(', ');
+  return new GatewayError(
+    'price_unknown',
+    `No price is known for ${unpriced || model}, and unknown_price = "deny". Add a price under [[backends]] prices, or set unknown_price = "conservative".`,
+    { param: 'model' },
+  );
+}
+
+export function ledgerUnavailable(cause?: unknown): GatewayError {
+  return new GatewayError(
+    'ledger_unavailable',
+    'The ledger can not be written, so no request that costs money is sent. Free the disk or mend its permissions; the gateway goes on by itself.',
+    { retryAfterSeconds: 5, ...(cause === undefined ? {} : { cause }) },
+  );
+}
+
+/** Limit, spent, held and reset beside a refusal for lack of money. */
+export function withBudgetContext(
+  error: GatewayError,
+  control: ControlPlane,
+  ledger: LedgerAdmin,
+): GatewayError {
+  const budget = control.policy().budget;
+  if (budget === null || !['budget_exhausted', 'budget_reserved'].includes(error.code))
+    return error;
+  const totals = ledger.totals();
+  const period = control.period();
+  const spent = totals.settled + totals.suspense;
+  return new GatewayError(error.code, error.message, {
+    ...(error.retryAfterSeconds === null ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
+    cause: error,
+    context: {
+      limit_source: 'routing.budget.monthly_limit_usd',
+      status: budget.status,
+      hard_limit_action: budget.action,
+      billing_month: period.month,
+      limit_usd: formatUsdExact(budget.limit),
+      spent_usd: formatUsdExact(spent),
+      held_usd: formatUsdExact(totals.held),
+      remaining_usd: formatUsd(Math.max(0, budget.limit - spent), 9),
+      resets_at: new Date(period.endsAtMs).toISOString(),
+      what_to_do: 'Use a local model, raise monthly_limit_usd, or wait until resets_at.',
+      ...error.context,
+    },
+  });
+}

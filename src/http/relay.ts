@@ -1,0 +1,163 @@
+/**
+ * Carries an answer from a backend to the client: reads it once, writes with back-pressure, and goes on reading for a
+ * bounded time when the client has left, because the meter belongs to the upstream call and not to the client.
+ */
+import type { ServerResponse } from 'node:http';
+import type { UpstreamAnswer } from '../core/upstream.ts';
+import type { Clock } from '../core/clock.ts';
+
+/** A JSON answer up to this size is read whole before a byte goes out, so that a backend dying in it can be failed over. */
+export const WHOLE_ANSWER_BYTES = 8 * 1024 * 1024;
+
+export type RelayEnd =
+  /** The whole upstream body was seen. */
+  | 'complete'
+  /** The upstream body broke off. */
+  | 'broken'
+  /** Nothing came for the idle timeout. */
+  | 'idle';
+
+export interface RelayOptions {
+  readonly answer: UpstreamAnswer;
+  readonly response: ServerResponse;
+  readonly clock: Clock;
+  readonly idleTimeoutMs: number;
+  /** Gives the upstream call up. */
+  readonly abort: () => void;
+  /** Called once, before the first byte goes out. */
+  readonly writeHead: () => void;
+}
+
+/** True when bytes for the client would go nowhere. */
+export function isClientGone(response: ServerResponse): boolean {
+  return response.destroyed || response.closed || response.socket?.destroyed === true;
+}
+
+/** Resolves when the response can take more, or when the client leaves. */
+function writable(response: ServerResponse): Promise<void> {
+  return new Promise((resolve) => {
+    const done = (): void => {
+      response.off('drain', done);
+      response.off('close', done);
+      resolve();
+    };
+    response.on('drain', done);
+    response.on('close', done);
+  });
+}
+
+/**
+ * Gives an upstream call up when its client has been gone for `drainMs`. Until then it goes on, so that its usage can
+ * still come. One watch spans an attempt from its dispatch to its last byte.
+ */
+export class ClientWatch {
+  readonly #response: ServerResponse;
+  readonly #clock: Clock;
+  #timer: unknown = null;
+  #isAbandoned = false;
+  readonly #onClose: () => void;
+
+  constructor(response: ServerResponse, clock: Clock, drainMs: number, abandon: () => void) {
+    this.#response = response;
+    this.#clock = clock;
+    this.#onClose = () => {
+      if (response.writableFinished || this.#timer !== null) return;
+      this.#timer = clock.setTimeout(() => {
+        this.#isAbandoned = true;
+        abandon();
+      }, drainMs);
+    };
+    if (isClientGone(response)) this.#onClose();
+    else response.on('close', this.#onClose);
+  }
+
+  get isAbandoned(): boolean {
+    return this.#isAbandoned;
+  }
+
+  stop(): void {
+    if (this.#timer !== null) this.#clock.clearTimeout(this.#timer);
+    this.#response.off('close', this.#onClose);
+  }
+}
+
+async function send(response: ServerResponse, bytes: Buffer): Promise<void> {
+  if (bytes.length === 0 || isClientGone(response)) return;
+  if (!response.write(bytes)) await writable(response);
+}
+
+export interface Relayed {
+  readonly end: RelayEnd;
+  /** The head, and perhaps bytes, went out. */
+  readonly headSent: boolean;
+  /** Bytes for the client that were kept back. */
+  readonly unsent: Buffer;
+}
+
+/**
+ * Relays an answer. Resolves with how it ended and whether a byte went out; never rejects for what backend or client
+ * do. With `wholeBytes` set, nothing goes out until the body is complete or that many bytes have come; the bytes that
+ * are still unsent at the end are returned, for the caller to send or drop.
+ */
+export async function relayAnswer(options: RelayOptions, wholeBytes: number): Promise<Relayed> {
+  const { answer, response, clock, idleTimeoutMs, abort, writeHead } = options;
+  const { reader } = answer;
+  let isIdle = false;
+  const armIdle = (): unknown =>
+    clock.setTimeout(() => {
+      isIdle = true;
+      abort();
+    }, idleTimeoutMs);
+  let idleTimer = armIdle();
+  let headSent = false;
+  let waiting: Buffer[] = [];
+  let waitingBytes = 0;
+  const push = async (bytes: Buffer): Promise<void> => {
+    if (!headSent && waitingBytes + bytes.length < wholeBytes) {
+      waiting.push(bytes);
+      waitingBytes += bytes.length;
+      return;
+    }
+    if (!headSent) {
+      headSent = true;
+      if (!isClientGone(response)) writeHead();
+      await send(response, Buffer.concat(waiting));
+      waiting = [];
+    }
+    await send(response, bytes);
+  };
+  let end: RelayEnd;
+  try {
+    for await (const chunk of answer.body) {
+      clock.clearTimeout(idleTimer);
+      idleTimer = armIdle();
+      await push(reader.push(chunk as Buffer));
+    }
+    const rest = reader.end();
+    end = reader.isComplete() ? 'complete' : 'broken';
+    if (rest.length > 0) await push(rest);
+  } catch {
+    end = isIdle ? 'idle' : 'broken';
+  } finally {
+    clock.clearTimeout(idleTimer);
+  }
+  return { end, headSent, unsent: Buffer.concat(waiting) };
+}
+
+/** The body of an error answer as the client would get it, cut at about `most` bytes. Never rejects. */
+export async function readBounded({ body, reader }: UpstreamAnswer, most: number): Promise<Buffer> {
+  const chunks: Buffer[] = [];
+  let size = 0;
+  try {
+    for await (const chunk of body) {
+      const bytes = reader.push(chunk as Buffer);
+      size += bytes.length;
+      chunks.push(bytes);
+      if (size > most) break;
+    }
+    chunks.push(reader.end());
+  } catch {
+    // A broken body does not change what its status says.
+  }
+  return Buffer.concat(chunks);
+}

@@ -1,0 +1,51 @@
+/** What an attempt is charged. The provider's usage wins, also when it is zero; without it what passed is counted. */
+import type { Charge } from '../core/ledger.ts';
+import { roundUpToNano } from '../core/money.ts';
+import type { PriceBook } from '../core/prices.ts';
+import type { TokenCounter } from '../core/tokens.ts';
+import type { AnswerReader } from '../core/upstream.ts';
+import { NO_USAGE, type ChargeBasis, type TokenUsage } from '../core/usage.ts';
+import type { AttemptPlan } from './plan-attempt.ts';
+
+/** The charge for a usage at the price that was frozen at the hold. */
+export function chargeFor(
+  book: PriceBook,
+  plan: AttemptPlan,
+  usage: TokenUsage,
+  basis: ChargeBasis,
+): Charge {
+  const exact = book.costOf(plan.price, usage);
+  return { amount: roundUpToNano(exact), exactPico: exact.toString(), basis, usage };
+}
+
+/** Tokens of an answer for which the provider gave no usage: the counted input and the output that passed. */
+function meteredUsage(plan: AttemptPlan, reader: AnswerReader, tokens: TokenCounter): TokenUsage {
+  return {
+    ...NO_USAGE,
+    input: plan.count.tokens,
+    output: tokens.countText(reader.outputText(), plan.candidate.model),
+  };
+}
+
+/** The charge of an attempt that was answered, whole or in part. */
+export function chargeOfAnswer(
+  book: PriceBook,
+  plan: AttemptPlan,
+  reader: AnswerReader,
+  tokens: TokenCounter,
+): Charge {
+  const usage = reader.usage();
+  return usage === null
+    ? chargeFor(book, plan, meteredUsage(plan, reader, tokens), 'metered')
+    : chargeFor(book, plan, usage, 'provider');
+}
+
+/** The charge of an attempt of which nothing is known and nothing more will be: its hold. */
+export function chargeOfHold(plan: AttemptPlan): Charge {
+  return {
+    amount: plan.hold,
+    exactPico: (BigInt(plan.hold) * 1000n).toString(),
+    basis: 'assumed',
+    usage: { ...NO_USAGE, input: plan.count.tokens },
+  };
+}

@@ -1,0 +1,60 @@
+/** Errors to clients, in the dialect of the route. */
+import type { ServerResponse } from 'node:http';
+import { ERRORS, GatewayError } from '../core/errors.ts';
+
+interface ErrorBody {
+  readonly error: {
+    readonly message: string;
+    readonly type: string;
+    readonly param: string | null;
+    readonly code: string;
+  };
+  readonly context?: object;
+}
+
+function bodyOf(error: GatewayError): ErrorBody {
+  return {
+    error: { message: error.message, type: error.type, param: error.param, code: error.code },
+    ...(error.context === null ? {} : { context: error.context }),
+  };
+}
+
+/** Any thrown value as an error for clients. What is not a `GatewayError` is ours to mend and says nothing of its inside. */
+export function asGatewayError(thrown: unknown): GatewayError {
+  if (thrown instanceof GatewayError) return thrown;
+  const status =
+    typeof thrown === 'object' && thrown !== null && 'status' in thrown ? thrown.status : undefined;
+  if (status === 413) {
+    return new GatewayError(
+      'request_too_large',
+      'The body is larger than this gateway takes; shorten it or raise [server] max_body_bytes.',
+    );
+  }
+  // Errors of the body reader: aborted, wrong length, unsupported encoding or charset.
+  if (typeof status === 'number' && status >= 400 && status < 500) {
+    const reason = thrown instanceof Error ? thrown.message : 'the body could not be read';
+    return new GatewayError('invalid_request_error', `The body could not be read: ${reason}.`);
+  }
+  return new GatewayError(
+    'internal_error',
+    'The gateway failed on this request. The log has the reason under this request id.',
+    { cause: thrown },
+  );
+}
+
+/** Writes the error; does nothing when the client is gone or an answer has begun. */
+export function writeError(response: ServerResponse, error: GatewayError): void {
+  if (response.headersSent || response.destroyed) {
+    if (!response.writableEnded) response.end();
+    return;
+  }
+  response.statusCode = ERRORS[error.code].status;
+  if (error.retryAfterSeconds !== null)
+    response.setHeader('Retry-After', String(error.retryAfterSeconds));
+  // The one header by which the official SDKs can be told that a retry is useless.
+  if (error.code === 'budget_exhausted') response.setHeader('x-should-retry', 'false');
+  const body = Buffer.from(JSON.stringify(bodyOf(error)));
+  response.setHeader('Content-Type', 'application/json; charset=utf-8');
+  response.setHeader('Content-Length', String(body.length));
+  response.end(body);
+}
