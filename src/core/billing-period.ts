@@ -6,7 +6,7 @@ import { assert } from './assert.ts';
 
 /** One billing month: `[startsAtMs, endsAtMs)` in Unix milliseconds. */
 export interface BillingPeriod {
-  /** `YYYY-MM` of the day on which the period starts. */
+  /** `YYYY-MM` of the billing day with which the period starts. */
   readonly month: string;
   readonly startsAtMs: number;
   readonly endsAtMs: number;
@@ -105,12 +105,13 @@ function pad(value: number, digits: number): string {
 
 function periodOfMonth(monthIndex: number, cycle: BillingCycle): BillingPeriod {
   const start = billingDate(monthIndex, cycle.billingCycleDay);
-  const next = billingDate(monthIndex + 1, cycle.billingCycleDay);
+  const endsAtMs = startOfDay(billingDate(monthIndex + 1, cycle.billingCycleDay), cycle.timezone);
   return {
     month: `${pad(start.year, 4)}-${pad(start.month, 2)}`,
     startsAtMs: startOfDay(start, cycle.timezone),
-    endsAtMs: startOfDay(next, cycle.timezone),
-    nextResetDate: `${pad(next.year, 4)}-${pad(next.month, 2)}-${pad(next.day, 2)}`,
+    endsAtMs,
+    // Read back from the instant: a zone that crossed the date line has days that never were.
+    nextResetDate: new Date(localAsUtc(endsAtMs, cycle.timezone)).toISOString().slice(0, 10),
   };
 }
 

@@ -27,7 +27,18 @@ export interface Hold extends HoldRequest {
 export type ReserveResult =
   | { readonly kind: 'held'; readonly hold: Hold }
   /** It does not fit. `fitsWhenIdle`: it would if every hold in flight ended without a charge. */
-  | { readonly kind: 'refused'; readonly headroom: NanoUsd; readonly fitsWhenIdle: boolean };
+  | { readonly kind: 'refused'; readonly headroom: NanoUsd; readonly fitsWhenIdle: boolean }
+  /** Entries can not be stored at present, so nothing that costs money may be sent. Never given for an amount of 0. */
+  | { readonly kind: 'unavailable' };
+
+/** Entries can not be stored. The message says why; the ledger tries again by itself. */
+export class LedgerUnavailable extends Error {
+  override readonly name = 'LedgerUnavailable';
+
+  constructor(message: string, cause?: unknown) {
+    super(message, cause === undefined ? undefined : { cause });
+  }
+}
 
 export interface Charge {
   readonly amount: NanoUsd;
@@ -69,6 +80,8 @@ export interface LedgerEntry {
   readonly heldChange: NanoUsd;
   readonly suspenseChange: NanoUsd;
   readonly settledChange: NanoUsd;
+  /** Part of the charge for which nothing was held. Already inside `settledChange`. */
+  readonly excessChange: NanoUsd;
   readonly basis: ChargeBasis | null;
   readonly exactPico: string | null;
   readonly usage: TokenUsage | null;
@@ -99,20 +112,29 @@ export interface AuditReport {
   readonly drift: NanoUsd;
   readonly totals: MonthTotals;
   readonly checkedAtMs: number;
+  /** What else is wrong with the entries, in words; only `verify` looks for it. Absent or empty: nothing. */
+  readonly problems?: readonly string[];
 }
 
 /** The part of the ledger that the request path uses. Everything but `committed` is synchronous. */
 export interface Ledger {
   /**
    * Tests and takes headroom in one synchronous step. Never throws for lack of money. With no limit, or an action that
-   * refuses nothing, it always holds.
+   * refuses nothing, it always holds. While entries can not be stored only an amount of 0 is held.
    */
   reserve(request: HoldRequest): ReserveResult;
-  /** Resolves when every entry made so far is durable; rejects (`LedgerUnavailable`) when they can not be stored. */
+  /**
+   * Resolves when every entry made so far is durable; rejects (`LedgerUnavailable`) when they can not be stored. Holds
+   * that were waiting for it are then taken back by the ledger and must not be sent; charges are kept and stored later.
+   * A hold of 0 has nothing to lose and need not wait.
+   */
   committed(): Promise<void>;
-  /** Ends a hold with its real cost, in the month of the hold. The same charge twice is a no-op. */
+  /**
+   * Ends a hold with its real cost, in the month of the hold. The same charge twice is a no-op; a different one is added
+   * as an adjustment and raises an alarm; a charge for a hold in suspense resolves it.
+   */
   settle(holdId: string, charge: Charge, note?: string): void;
-  /** Ends a hold of an attempt that was certainly not billed. */
+  /** Ends a hold of an attempt that was certainly not billed. A hold that has ended, or is in suspense, stays as it is. */
   release(holdId: string, note: string): void;
   /** Ends a hold whose outcome is unknown: its amount counts as spending until it is resolved. */
   suspend(holdId: string, note: string): void;

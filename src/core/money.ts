@@ -23,6 +23,8 @@ export const MAX_NANO_USD: NanoUsd = 9_000_000_000_000_000;
 const NANO_DIGITS = 9;
 const RATE_DIGITS = 6;
 const PICO_PER_NANO = 1000n;
+/** Longer than the plain text of every double. */
+const MAX_TEXT_LENGTH = 400;
 
 /** Text or a number that is not an amount of money. The message says what is wrong; the caller adds where. */
 export class MoneyError extends Error {
@@ -36,14 +38,18 @@ export function nanoUsd(value: number): NanoUsd {
     Math.abs(value) <= MAX_NANO_USD,
     `amount beyond the ceiling of 9 million USD: ${value} nano-dollars`,
   );
-  return value;
+  // Adding 0 turns -0, which equals 0 but is told apart by tests and by formatters, into 0.
+  return value + 0;
 }
 
-/** Sums amounts and asserts the ceiling. */
+/**
+ * Sums amounts and asserts the ceiling, at every step: a sum that passes 2^53 on its way loses its last digit, also
+ * when it comes back below.
+ */
 export function addNano(...amounts: readonly NanoUsd[]): NanoUsd {
   let sum = 0;
-  for (const amount of amounts) sum += amount;
-  return nanoUsd(sum);
+  for (const amount of amounts) sum = nanoUsd(sum + amount);
+  return sum;
 }
 
 /**
@@ -53,19 +59,18 @@ export function addNano(...amounts: readonly NanoUsd[]): NanoUsd {
  */
 function parseDecimal(input: string | number, digits: number, what: string): number {
   const text = typeof input === 'number' ? plainDecimal(input) : input.trim();
+  // Also a provider's answer is read here, so the work for a text must not grow with its length.
+  if (text.length > MAX_TEXT_LENGTH) throw new MoneyError(`a ${what} of ${text.length} digits`);
   const match = /^(\d+)(?:\.(\d+))?$/.exec(text);
-  if (!match)
-    throw new MoneyError(
-      `${JSON.stringify(input)} is not a ${what}; write a decimal such as "12.50"`,
-    );
-  const fraction = (match[2] ?? '').replace(/0+$/, '');
+  if (!match) throw new MoneyError(`"${text}" is not a ${what}; write a decimal such as "12.50"`);
+  const [, whole = '', decimals = ''] = match;
+  const fraction = decimals.replace(/0+$/, '');
   if (fraction.length > digits) {
     throw new MoneyError(
       `${text} has more than ${digits} decimals, which a ${what} can not keep exactly`,
     );
   }
-  const units =
-    BigInt(match[1] ?? '0') * 10n ** BigInt(digits) + BigInt(fraction.padEnd(digits, '0') || '0');
+  const units = BigInt(whole + fraction.padEnd(digits, '0'));
   if (units > BigInt(MAX_NANO_USD)) throw new MoneyError(`${text} is too large for a ${what}`);
   return Number(units);
 }
@@ -73,15 +78,13 @@ function parseDecimal(input: string | number, digits: number, what: string): num
 /** The shortest decimal text of a number, without an exponent. */
 function plainDecimal(value: number): string {
   const text = String(value);
-  const match = /^(\d+)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
+  const match = /^(\d)(?:\.(\d+))?e([+-]\d+)$/.exec(text);
   if (!match) return text;
-  const exponent = Number(match[3]);
-  const all = (match[1] ?? '') + (match[2] ?? '');
-  const point = (match[1] ?? '').length + exponent;
-  if (point <= 0) return `0.${'0'.repeat(-point)}${all}`;
-  return point >= all.length
-    ? all.padEnd(point, '0')
-    : `${all.slice(0, point)}.${all.slice(point)}`;
+  const [, whole = '', fraction = '', exponent = ''] = match;
+  const all = whole + fraction;
+  const point = 1 + Number(exponent);
+  // A positive exponent is written from 1e21 on, and a double has at most 17 digits: the point lies behind them all.
+  return point > 0 ? all.padEnd(point, '0') : `0.${'0'.repeat(-point)}${all}`;
 }
 
 /** USD as decimal text or number to nano-dollars, exactly. Throws `MoneyError`. */
@@ -97,6 +100,7 @@ export function parseRate(usdPerMillionTokens: string | number): PicoUsdPerToken
 /** tokens x rate, exactly. */
 export function costOfTokens(tokens: number, rate: PicoUsdPerToken): PicoUsd {
   assert(Number.isSafeInteger(tokens) && tokens >= 0, `not a token count: ${tokens}`);
+  assert(Number.isSafeInteger(rate) && rate >= 0, `not a rate in pico-dollars: ${rate}`);
   return BigInt(tokens) * BigInt(rate);
 }
 
@@ -106,6 +110,11 @@ export function roundUpToNano(exact: PicoUsd): NanoUsd {
   return nanoUsd(Number((exact + PICO_PER_NANO - 1n) / PICO_PER_NANO));
 }
 
+/** An amount as an exact cost, for money of which nothing but the amount is known. */
+export function toPico(amount: NanoUsd): PicoUsd {
+  return BigInt(amount) * PICO_PER_NANO;
+}
+
 /** The number of USD nearest to an amount, for JSON fields that the quickstart shows as numbers. */
 export function toUsdNumber(amount: NanoUsd): number {
   return Number(formatUsdExact(amount));
@@ -113,8 +122,7 @@ export function toUsdNumber(amount: NanoUsd): number {
 
 /** USD with all nine decimals that matter, trailing zeros cut: `1.5`, `0.000003`. Exact. */
 export function formatUsdExact(amount: NanoUsd): string {
-  const text = formatUsd(amount, NANO_DIGITS);
-  return text.includes('.') ? text.replace(/\.?0+$/, '') : text;
+  return formatUsd(amount, NANO_DIGITS).replace(/\.?0+$/, '');
 }
 
 /** USD rounded half away from zero to `decimals` (0 to 9), without a currency sign: `formatUsd(1_500_000_000, 2)` is `1.50`. */

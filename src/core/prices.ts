@@ -1,6 +1,6 @@
 /** Prices as the other rooms see them: words, and the port. */
 import type { NanoUsd, PicoUsd, PicoUsdPerToken } from './money.ts';
-import type { TokenUsage } from './usage.ts';
+import type { PremiumRates, TokenUsage } from './usage.ts';
 
 /** Rates that apply when the input has more than `aboveInputTokens` tokens; the whole request is priced by one tier. */
 export interface PriceTier {
@@ -31,6 +31,8 @@ export interface Price {
   readonly maxOutputTokens: number;
   /** True when that figure comes from the price list or the file, false when it is a default. */
   readonly maxOutputKnown: boolean;
+  /** The provider writes its prompt cache, and bills it, without being asked (OpenAI from GPT-5.6 on). */
+  readonly writesCacheUnasked?: boolean;
 }
 
 export interface PriceBook {
@@ -41,10 +43,23 @@ export interface PriceBook {
   priceOf(backend: string, model: string, atMs: number): Price | null;
   /** The exact cost of a usage. */
   costOf(price: Price, usage: TokenUsage): PicoUsd;
-  /** Upper bound: the dearest applicable input rate for `inputBound` tokens, plus output, rounded up. */
-  worstCase(price: Price, inputBound: number, maxOutputTokens: number): NanoUsd;
+  /**
+   * Upper bound: the dearest applicable input rate for `inputBound` tokens, plus output, rounded up. Premium rates that
+   * `premiums` rules out do not apply; without it all of them do.
+   */
+  worstCase(
+    price: Price,
+    inputBound: number,
+    maxOutputTokens: number,
+    premiums?: PremiumRates,
+  ): NanoUsd;
   /** The most output tokens (over all choices) that `amount` pays for beside the input; may be 0 or less than 0 for none. */
-  affordableOutput(price: Price, inputBound: number, amount: NanoUsd): number;
+  affordableOutput(
+    price: Price,
+    inputBound: number,
+    amount: NanoUsd,
+    premiums?: PremiumRates,
+  ): number;
   /** Date and version of the packaged list. */
   readonly listVersion: string;
 }

@@ -43,6 +43,14 @@ export type ChargeBasis = 'provider' | 'metered' | 'assumed';
 /** How a token count was made; `exact` only where the model's own encoding was used. */
 export type TokenTier = 'exact' | 'approximation' | 'heuristic';
 
+/** Which dearer rates a request can cause beside plain input and output. */
+export interface PremiumRates {
+  /** It asks for a prompt cache to be written (`cache_control`). */
+  readonly cacheWrite: boolean;
+  /** It holds audio or asks for it. */
+  readonly audio: boolean;
+}
+
 /** The answer of the token counter for one request and one model. */
 export interface TokenCount {
   /** Best estimate of the input tokens, message and tool overhead included. */
@@ -50,4 +58,6 @@ export interface TokenCount {
   /** Upper bound on the input tokens, used for holds. Never below `tokens`. */
   readonly bound: number;
   readonly tier: TokenTier;
+  /** Left out means that nothing is known, so every premium counts as possible. */
+  readonly premiums?: PremiumRates;
 }

@@ -1,0 +1,164 @@
+/** Readers of answers in the client's own dialect: the bytes pass, the usage is seen on the way. */
+import type { ModelRoute } from '../../core/policy.ts';
+import type { JsonObject } from '../../core/request.ts';
+import type { AnswerReader } from '../../core/upstream.ts';
+import type { TokenUsage } from '../../core/usage.ts';
+import { dataOf, endsWithBlankLine, EventSplitter } from '../event-stream.ts';
+import { findLastMember, isNullMember, withoutMember } from '../json-bytes.ts';
+import { isJsonObject, parseJsonObject } from '../json-values.ts';
+import { KeptBytes } from '../kept-bytes.ts';
+import { errorEvent } from './openai-errors.ts';
+import { readOpenAiUsage, usageOfDocument } from './openai-usage.ts';
+import { textOfDocument, textOfEvents } from './openai-text.ts';
+
+const EMPTY = Buffer.alloc(0);
+const USAGE_KEY = '"usage"';
+const END_MARKER = '[DONE]';
+/** Enough for any usage object and what providers write after it. */
+const TAIL_BYTES = 16 * 1024;
+
+/** A JSON answer. Its bytes pass as they are. */
+export class OpenAiJsonReader implements AnswerReader {
+  readonly #route: ModelRoute;
+  readonly #kept = new KeptBytes();
+  #tail: Buffer = EMPTY;
+  #isComplete = false;
+  #usage: TokenUsage | null = null;
+
+  constructor(route: ModelRoute) {
+    this.#route = route;
+  }
+
+  push(chunk: Buffer): Buffer {
+    this.#kept.add(chunk);
+    if (!this.#kept.isWhole) {
+      this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-TAIL_BYTES);
+    }
+    return chunk;
+  }
+
+  end(): Buffer {
+    this.#isComplete = true;
+    this.#usage = this.#kept.isWhole ? usageOfBody(this.#kept.bytes()) : usageAtEnd(this.#tail);
+    return EMPTY;
+  }
+
+  usage(): TokenUsage | null {
+    return this.#usage;
+  }
+
+  isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  outputText(): string {
+    if (this.#route === 'embeddings') return '';
+    const text = this.#kept.bytes().toString('utf8');
+    const document = parseJsonObject(text);
+    // Half an answer can not be parsed; counting its JSON syntax too errs on the side of the bill.
+    return document ? textOfDocument(document) : this.#kept.extrapolate(text);
+  }
+
+  streamError(message: string, code: string): Buffer {
+    return errorEvent(message, code);
+  }
+}
+
+function usageAtEnd(bytes: Buffer): TokenUsage | null {
+  const member = findLastMember(bytes, 'usage');
+  if (!member) return null;
+  return readOpenAiUsage(
+    parseJsonObject(bytes.toString('utf8', member.valueStart, member.valueEnd)),
+  );
+}
+
+function usageOfBody(bytes: Buffer): TokenUsage | null {
+  const usage = usageAtEnd(bytes);
+  if (usage || !bytes.includes(USAGE_KEY)) return usage;
+  const document = parseJsonObject(bytes.toString('utf8'));
+  return document && usageOfDocument(document);
+}
+
+/**
+ * A server-sent event stream. Only whole blocks are given to the client, so that an error event after a sudden end
+ * never lands in the middle of a line. With `strips`, what was caused by the injected `include_usage` is taken out
+ * again; every other byte passes as it came.
+ */
+export class OpenAiStreamReader implements AnswerReader {
+  readonly #strips: boolean;
+  readonly #kept = new KeptBytes();
+  readonly #splitter = new EventSplitter();
+  #usage: TokenUsage | null = null;
+  #isComplete = false;
+  #endedInBlock = false;
+
+  constructor(strips: boolean) {
+    this.#strips = strips;
+  }
+
+  push(chunk: Buffer): Buffer {
+    this.#kept.add(chunk);
+    // Most pieces are whole events without a word about usage: two searches, no copy.
+    if (this.#splitter.isAtBoundary && endsWithBlankLine(chunk) && !isOfInterest(chunk)) {
+      return chunk;
+    }
+    return join(this.#splitter.push(chunk).map((block) => this.#read(block)));
+  }
+
+  end(): Buffer {
+    const rest = this.#splitter.rest();
+    this.#endedInBlock = rest.length > 0;
+    return rest.length > 0 ? this.#read(rest) : rest;
+  }
+
+  usage(): TokenUsage | null {
+    return this.#usage;
+  }
+
+  isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  outputText(): string {
+    return this.#kept.extrapolate(textOfEvents(this.#kept.bytes()));
+  }
+
+  streamError(message: string, code: string): Buffer {
+    const event = errorEvent(message, code);
+    return this.#endedInBlock ? Buffer.concat([Buffer.from('\n\n'), event]) : event;
+  }
+
+  /** Client bytes of one block. */
+  #read(block: Buffer): Buffer {
+    if (!isOfInterest(block)) return block;
+    const member = findLastMember(block, 'usage');
+    if (member && isNullMember(block, member)) {
+      return this.#strips ? withoutMember(block, member) : block;
+    }
+    const data = dataOf(block);
+    if (data?.trim() === END_MARKER) {
+      this.#isComplete = true;
+      return block;
+    }
+    const document = parseJsonObject(data ?? '');
+    if (!document) return block;
+    this.#usage = usageOfDocument(document) ?? this.#usage;
+    return this.#strips && isUsageOnly(document) ? EMPTY : block;
+  }
+}
+
+function isOfInterest(bytes: Buffer): boolean {
+  return bytes.includes(USAGE_KEY) || bytes.includes(END_MARKER);
+}
+
+/** The extra last chunk of `include_usage`. Azure's first chunk has no choices either, but no usage. */
+function isUsageOnly(document: JsonObject): boolean {
+  const { choices, usage } = document;
+  return Array.isArray(choices) && choices.length === 0 && isJsonObject(usage);
+}
+
+function join(pieces: readonly Buffer[]): Buffer {
+  const [first] = pieces;
+  if (!first) return EMPTY;
+  return pieces.length === 1 ? first : Buffer.concat(pieces);
+}

@@ -1,0 +1,53 @@
+/** The OpenAI wire format, which the client speaks too: what need not change passes as it is. */
+import type { ModelRoute } from '../../core/policy.ts';
+import type { BackendSettings, BackendType } from '../../core/settings.ts';
+import { bodyFor, injectsUsage } from '../request-body.ts';
+import type { Dialect } from './dialect.ts';
+import { ErrorReader } from './error-reader.ts';
+import { OpenAiJsonReader, OpenAiStreamReader } from './openai-answers.ts';
+
+type OpenAiType = Exclude<BackendType, 'anthropic'>;
+
+const ALL_ROUTES: readonly ModelRoute[] = ['chat', 'completions', 'embeddings'];
+
+/** What differs between backends of this dialect. Ollama, too, is spoken to at its `/v1`. */
+const VARIANTS: Readonly<
+  Record<OpenAiType, { readonly base: string; readonly routes: readonly ModelRoute[] }>
+> = {
+  openai: { base: '/v1', routes: ALL_ROUTES },
+  google: { base: '/v1beta/openai', routes: ['chat', 'embeddings'] },
+  ollama: { base: '/v1', routes: ALL_ROUTES },
+  vllm: { base: '/v1', routes: ALL_ROUTES },
+  llamacpp: { base: '/v1', routes: ALL_ROUTES },
+  lmstudio: { base: '/v1', routes: ALL_ROUTES },
+  exo: { base: '/v1', routes: ['chat'] },
+  generic: { base: '/v1', routes: ALL_ROUTES },
+  simulated: { base: '/v1', routes: ALL_ROUTES },
+};
+
+const ROUTE_PATHS: Readonly<Record<ModelRoute, string>> = {
+  chat: '/chat/completions',
+  completions: '/completions',
+  embeddings: '/embeddings',
+};
+
+/** The dialect of one backend; `type` is its own, said again because it can not be `anthropic` here. */
+export function openAiDialect(backend: BackendSettings, type: OpenAiType): Dialect {
+  const { base, routes } = VARIANTS[type];
+  const { apiKey } = backend;
+  return {
+    isClients: true,
+    routes,
+    relayedHeaders: ['openai-beta'],
+    modelsPath: `${base}/models`,
+    credentials: apiKey === null ? {} : { authorization: `Bearer ${apiKey}` },
+    outgoing(attempt) {
+      return { path: base + ROUTE_PATHS[attempt.request.route], body: bodyFor(attempt) };
+    },
+    reader(attempt, { status, isStream }) {
+      if (status >= 400) return new ErrorReader(apiKey, (body) => body);
+      if (isStream) return new OpenAiStreamReader(injectsUsage(attempt));
+      return new OpenAiJsonReader(attempt.request.route);
+    },
+  };
+}
