@@ -1,0 +1,201 @@
+/**
+ * The price book: one frozen price for each backend and model.
+ *
+ * First the file (exact name, then patterns in order), then the packaged list, then the policy for unknown prices. A
+ * local backend without a price in the file is free; an unknown cloud model never is.
+ */
+import { assert } from '../core/assert.ts';
+import { parseGlob, type Glob } from '../core/glob.ts';
+import type { Log } from '../core/log.ts';
+import type { Price, PriceBook, PriceTier } from '../core/prices.ts';
+import type { BackendSettings, PriceSettings, UnknownPricePolicy } from '../core/settings.ts';
+import { conservativeRates } from './conservative-rates.ts';
+import { affordableOutput, costOf, worstCase } from './cost.ts';
+import { maxOutputOf } from './max-output.ts';
+import {
+  audioStandIns,
+  convertPrice,
+  findModel,
+  LIST_VERSION,
+  pricesAt,
+  type ListModel,
+  type ListProvider,
+} from './price-list.ts';
+import { providersOf } from './price-providers.ts';
+import { completeRates, ZERO_RATES, type Rates } from './rates.ts';
+
+export interface PriceBookOptions {
+  readonly backends: readonly BackendSettings[];
+  readonly unknownPrice: UnknownPricePolicy;
+  readonly log: Log;
+}
+
+/** The price of one backend and model at a time, in Unix milliseconds. */
+type Pricing = (atMs: number) => Price | null;
+
+interface ConfiguredBackend {
+  readonly settings: BackendSettings;
+  readonly patterns: readonly { readonly glob: Glob; readonly prices: PriceSettings }[];
+}
+
+/** Models that are remembered with their pricing. Names can come from clients (estimates), so it is bounded. */
+const MEMORY_MODELS = 2000;
+
+function oneTier(rates: Rates): readonly PriceTier[] {
+  return Object.freeze([Object.freeze({ aboveInputTokens: 0, ...rates })]);
+}
+
+/** What every price has, whatever its source. */
+function maxOutput(model: string): Pick<Price, 'model' | 'maxOutputTokens' | 'maxOutputKnown'> {
+  const { tokens, isKnown } = maxOutputOf(model);
+  return { model, maxOutputTokens: tokens, maxOutputKnown: isKnown };
+}
+
+function fromFile(model: string, prices: PriceSettings): Pricing {
+  const { perRequest = 0, maxOutputTokens, ...rates } = prices;
+  const price: Price = Object.freeze({
+    ...maxOutput(model),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens, maxOutputKnown: true }),
+    source: 'config',
+    version: 'config',
+    tiers: oneTier(completeRates(rates, model.toLowerCase().includes('claude'))),
+    perRequest,
+    // The file says what writing costs, not who asks for it; Anthropic's rule is known, of others the worst is taken.
+    writesCacheUnasked: rates.cacheWrite !== undefined && !model.toLowerCase().includes('claude'),
+  });
+  return () => price;
+}
+
+function free(model: string): Pricing {
+  const price: Price = Object.freeze({
+    ...maxOutput(model),
+    source: 'free',
+    version: 'free',
+    tiers: oneTier(ZERO_RATES),
+    perRequest: 0,
+  });
+  return () => price;
+}
+
+/** Prices of an entry of the list, converted once for each of its dated or timed versions. Null: no price per token. */
+function fromList(model: string, provider: ListProvider, entry: ListModel, log: Log): Pricing {
+  const standIns = audioStandIns(provider, entry.id);
+  const converted = new Map<ReturnType<typeof pricesAt>, Price | null>();
+  const convert = (prices: ReturnType<typeof pricesAt>): Price | null => {
+    const listed = convertPrice(entry.id, prices, standIns);
+    if (listed === null) return null;
+    const { tiers, perRequest, writesCacheUnasked, isExact } = listed;
+    if (!isExact) log.debug('a listed price was rounded up to a pico-dollar per token', { model });
+    const frozen = Object.freeze(tiers.map((tier) => Object.freeze(tier)));
+    return Object.freeze({
+      ...maxOutput(model),
+      source: 'list',
+      version: LIST_VERSION,
+      tiers: frozen,
+      perRequest,
+      writesCacheUnasked,
+    });
+  };
+  return (atMs) => {
+    const prices = pricesAt(entry, atMs);
+    const known = converted.get(prices);
+    if (known !== undefined) return known;
+    const price = convert(prices);
+    converted.set(prices, price);
+    return price;
+  };
+}
+
+function configure(settings: BackendSettings): ConfiguredBackend {
+  const patterns = Object.entries(settings.prices).map(([pattern, prices]) => ({
+    glob: parseGlob(pattern),
+    prices,
+  }));
+  return { settings, patterns };
+}
+
+function configured(
+  { settings, patterns }: ConfiguredBackend,
+  model: string,
+): PriceSettings | undefined {
+  return Object.hasOwn(settings.prices, model)
+    ? settings.prices[model]
+    : patterns.find(({ glob }) => glob.matches(model))?.prices;
+}
+
+class ListedPriceBook implements PriceBook {
+  readonly listVersion = LIST_VERSION;
+  readonly costOf = costOf;
+  readonly worstCase = worstCase;
+  readonly affordableOutput = affordableOutput;
+  readonly #backends: ReadonlyMap<string, ConfiguredBackend>;
+  readonly #isUnknownDenied: boolean;
+  readonly #log: Log;
+  readonly #pricings = new Map<string, Pricing>();
+
+  constructor({ backends, unknownPrice, log }: PriceBookOptions) {
+    this.#backends = new Map(backends.map((settings) => [settings.name, configure(settings)]));
+    this.#isUnknownDenied = unknownPrice === 'deny';
+    this.#log = log;
+  }
+
+  priceOf(backend: string, model: string, atMs: number): Price | null {
+    const key = `${backend}\n${model}`;
+    let pricing = this.#pricings.get(key);
+    if (pricing === undefined) {
+      if (this.#pricings.size >= MEMORY_MODELS) this.#pricings.clear();
+      pricing = this.#pricingOf(backend, model);
+      this.#pricings.set(key, pricing);
+    }
+    return pricing(atMs);
+  }
+
+  #pricingOf(backend: string, model: string): Pricing {
+    const known = this.#backends.get(backend);
+    assert(known !== undefined, `no backend is named ${backend}`);
+    const own = configured(known, model);
+    if (own !== undefined) return fromFile(model, own);
+    if (known.settings.kind === 'local') return free(model);
+    const { lists, relatives } = providersOf(known.settings, model);
+    const unknown = this.#unknown(known.settings, model, relatives);
+    for (const provider of lists) {
+      const entry = findModel(provider, model);
+      if (entry === null) continue;
+      const listed = fromList(model, provider, entry, this.#log);
+      return (atMs) => listed(atMs) ?? unknown(atMs);
+    }
+    return unknown;
+  }
+
+  #unknown({ name }: BackendSettings, model: string, relatives: readonly ListProvider[]): Pricing {
+    let isSaid = false;
+    const say = (what: string): void => {
+      if (!isSaid)
+        this.#log.warn(
+          `no price is known for a cloud model: ${what}; set one under [backends.prices]`,
+          { backend: name, model },
+        );
+      isSaid = true;
+    };
+    return (atMs) => {
+      if (this.#isUnknownDenied) {
+        say('requests for it are refused');
+        return null;
+      }
+      say('the dearest rate of its provider times 1.15 is charged');
+      const tiers = oneTier(conservativeRates(relatives, atMs));
+      return Object.freeze({
+        ...maxOutput(model),
+        source: 'conservative',
+        version: LIST_VERSION,
+        tiers,
+        perRequest: 0,
+      });
+    };
+  }
+}
+
+/** Makes the price book of the configured backends. Throws `GlobError` for a price pattern that can not be read. */
+export function createPriceBook(options: PriceBookOptions): PriceBook {
+  return new ListedPriceBook(options);
+}
