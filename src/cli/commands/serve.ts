@@ -1,0 +1,57 @@
+import type { Settings } from '../../core/settings.ts';
+import { startGateway } from '../../main.ts';
+import { command } from '../command.ts';
+import type { Flags } from '../flags.ts';
+import { loadSettings } from '../load-settings.ts';
+import { CONFIG_FLAG } from '../shared-flags.ts';
+import { aborted, listenForStop } from '../stop-signal.ts';
+
+/** The flags that set a key of the config. */
+function overrides(
+  flags: Flags<'host' | 'port' | 'log-level' | 'log-format' | 'ledger'>,
+): Readonly<Record<string, string | number>> {
+  const given = {
+    'server.host': flags.text('host'),
+    'server.port': flags.whole('port', 0, 65_535),
+    'logging.level': flags.oneOf('log-level', ['error', 'warn', 'info', 'debug']),
+    'logging.format': flags.oneOf('log-format', ['pretty', 'json']),
+    'ledger.path': flags.text('ledger'),
+  };
+  const set: Record<string, string | number> = {};
+  for (const [key, value] of Object.entries(given)) if (value !== undefined) set[key] = value;
+  return set;
+}
+
+/** The log says at its level `info` what runs. A person at the terminal is told also where that is not seen there. */
+function isSilent({ level, file }: Settings['logging']): boolean {
+  return file !== null || level === 'error' || level === 'warn';
+}
+
+export const serve = command({
+  synopsis: '[options]',
+  about:
+    'Starts the gateway. Without a config it runs on defaults, without a budget, with Ollama where it runs and with every provider whose key is in the environment. SIGTERM or Ctrl-C stops it in order: requests in flight end, every hold is settled or carried over, the ledger is flushed. A second one ends it at once.',
+  flags: {
+    ...CONFIG_FLAG,
+    host: { value: 'HOST', help: 'Address to listen on.' },
+    port: { value: 'PORT', help: 'Port to listen on; 0 takes a free one.' },
+    'log-level': { value: 'LEVEL', help: 'error, warn, info or debug.' },
+    'log-format': { value: 'FORMAT', help: 'pretty or json.' },
+    ledger: { value: 'PATH', help: 'SQLite file of the ledger.' },
+  },
+  examples: ['nexus serve', 'nexus serve --config nexus.toml --port 8080 --log-format json'],
+  async run(flags, session) {
+    const { settings, warnings } = await loadSettings(
+      flags.text('config'),
+      session,
+      overrides(flags),
+    );
+    // Heard from before the start on, so that a stop during it is not lost.
+    const signal = listenForStop();
+    const gateway = await startGateway({ settings, version: session.version, warnings });
+    if (isSilent(settings.logging)) await session.err.line(gateway.summary.join('\n'));
+    await aborted(signal);
+    await gateway.stop();
+    return 0;
+  },
+});
