@@ -84,6 +84,20 @@ function report(
   });
 }
 
+/** Tiers that a provider bills above its list price, by a factor that no list gives: what can not be held is not sent. */
+const PREMIUM_TIERS: readonly unknown[] = ['priority', 'scale'];
+
+function refusePremiumTier({ settings }: Services, { body }: ModelRequest): void {
+  const { budget } = settings.routing;
+  if (budget === null || budget.hardLimitAction === 'warn') return;
+  if (!PREMIUM_TIERS.includes(body['service_tier'])) return;
+  throw new GatewayError(
+    'invalid_request_error',
+    `\`service_tier\` "${String(body['service_tier'])}" is billed above list price, which an enforced budget can not hold. Leave it out, or use "default" or "flex".`,
+    { param: 'service_tier' },
+  );
+}
+
 function admitToGateway({ isOpen, load, settings }: Services): void {
   if (!isOpen()) {
     throw new GatewayError(
@@ -140,6 +154,7 @@ async function serve(
       strict: http.headers['x-nexus-strict']?.toString().toLowerCase() === 'true',
       receivedAtMs: clock.now(),
     });
+    refusePremiumTier(services, request);
     const counts = await countTokens(services, request);
     if (isClientGone(response)) return;
     await runModelCall({ services, request, counts, clientRequest: http, response, trace });

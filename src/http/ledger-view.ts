@@ -26,6 +26,7 @@ export function entryJson(entry: LedgerEntry): object {
     held_usd: formatUsdExact(entry.heldChange),
     suspense_usd: formatUsdExact(entry.suspenseChange),
     settled_usd: formatUsdExact(entry.settledChange),
+    excess_usd: formatUsdExact(entry.excessChange),
     basis: entry.basis,
     exact_pico_usd: entry.exactPico,
     usage:

@@ -33,12 +33,17 @@ export async function listen(app: RequestListener, host: string, port: number): 
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);
   });
-  return { url: urlOf(server, host), refuseNew: () => refuseNew(server), close: () => close(server) };
+  return {
+    url: urlOf(server, host),
+    refuseNew: () => refuseNew(server),
+    close: () => close(server),
+  };
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
   const advice: Readonly<Record<string, string>> = {
-    EADDRINUSE: 'another program listens there; stop it, or choose another port with --port or [server] port',
+    EADDRINUSE:
+      'another program listens there; stop it, or choose another port with --port or [server] port',
     EACCES: 'this user may not listen there; choose a port above 1023',
     EADDRNOTAVAIL: 'this machine does not have that address; choose another [server] host',
   };

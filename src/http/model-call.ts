@@ -92,7 +92,10 @@ function choose(context: CallContext, candidates: readonly Candidate[], from: nu
       };
     }
     // Planned against the same headroom in the same instant, so the only reason left is the store.
-    assert(reserved.kind === 'unavailable', 'a planned hold fits the headroom it was planned against');
+    assert(
+      reserved.kind === 'unavailable',
+      'a planned hold fits the headroom it was planned against',
+    );
     refusals.push({ candidate, result: { kind: 'ledger_unavailable' } });
   }
   return { kind: 'none', refusals };

@@ -17,6 +17,8 @@ const USEFUL_OUTPUT = 1024;
  * chat model in use accepts this figure; a larger one is refused by some providers.
  */
 const UNKNOWN_MODEL_OUTPUT = 4096;
+/** No model in sight gives longer answers; bounds the hold of a client that asks for an absurd maximum. */
+const LARGEST_OUTPUT = 1_000_000;
 /** Output expected of a chat answer, for estimates shown to people. Holds never use it. */
 const TYPICAL_OUTPUT = 256;
 /**
@@ -64,18 +66,20 @@ export type PlanResult =
 
 interface Sizing {
   readonly price: Price;
-  readonly bound: number;
+  readonly count: TokenCount;
   readonly request: ModelRequest;
   readonly book: PriceBook;
 }
 
-function holdFor({ price, bound, request, book }: Sizing, outputEach: number): NanoUsd {
-  return book.worstCase(price, bound, outputEach * request.choices);
+function holdFor({ price, count, request, book }: Sizing, outputEach: number): NanoUsd {
+  return book.worstCase(price, count.bound, outputEach * request.choices, count.premiums);
 }
 
 /** Output tokens per answer that `amount` pays for beside the input; 0 or less when it does not even pay for the input. */
-function outputFor({ price, bound, request, book }: Sizing, amount: NanoUsd): number {
-  return Math.floor(book.affordableOutput(price, bound, amount) / request.choices);
+function outputFor({ price, count, request, book }: Sizing, amount: NanoUsd): number {
+  return Math.floor(
+    book.affordableOutput(price, count.bound, amount, count.premiums) / request.choices,
+  );
 }
 
 /** The most output that one answer can have, and whether the gateway has to say so to the backend. */
@@ -84,7 +88,11 @@ function naturalMaximum(
   isEnforced: boolean,
 ): { tokens: number; mustSend: boolean } {
   if (request.route === 'embeddings') return { tokens: 0, mustSend: false };
-  if (request.maxOutputTokens !== null) return { tokens: request.maxOutputTokens, mustSend: false };
+  if (request.maxOutputTokens !== null) {
+    // No model gives more than it can, whatever the client allows it.
+    const most = price.maxOutputKnown ? price.maxOutputTokens : LARGEST_OUTPUT;
+    return { tokens: Math.min(request.maxOutputTokens, most), mustSend: false };
+  }
   if (price.source === 'free' || price.maxOutputKnown || !isEnforced)
     return { tokens: price.maxOutputTokens, mustSend: false };
   return { tokens: Math.min(price.maxOutputTokens, UNKNOWN_MODEL_OUTPUT), mustSend: true };
@@ -107,9 +115,9 @@ function loweredMaximum(
   return Math.min(all, natural, Math.max(quarter, USEFUL_OUTPUT));
 }
 
-function estimateOf(sizing: Sizing, count: TokenCount, outputEach: number): NanoUsd {
-  const output = Math.min(outputEach, TYPICAL_OUTPUT) * sizing.request.choices;
-  return sizing.book.worstCase(sizing.price, count.tokens, output);
+function estimateOf({ price, count, request, book }: Sizing, outputEach: number): NanoUsd {
+  const output = Math.min(outputEach, TYPICAL_OUTPUT) * request.choices;
+  return book.worstCase(price, count.tokens, output, count.premiums);
 }
 
 /** Plans one attempt against the money that is free now. Never throws. */
@@ -122,7 +130,7 @@ export function planAttempt(
 ): PlanResult {
   const price = book.priceOf(candidate.backend, candidate.model, request.receivedAtMs);
   if (price === null) return { kind: 'price_unknown' };
-  const sizing: Sizing = { price, bound: count.bound, request, book };
+  const sizing: Sizing = { price, count, request, book };
   const natural = naturalMaximum(sizing, money.headroom !== null);
   const full = holdFor(sizing, natural.tokens);
   const cap = candidate.maxCostPerRequest;
@@ -136,7 +144,7 @@ export function planAttempt(
     price,
     count,
     hold,
-    estimate: Math.min(estimateOf(sizing, count, outputEach), hold),
+    estimate: Math.min(estimateOf(sizing, outputEach), hold),
     maxOutputTokens: isLowered || natural.mustSend ? outputEach : null,
     isLowered,
   });
@@ -154,6 +162,7 @@ export function planAttempt(
     price,
     Math.min(count.bound, ORDINARY_INPUT),
     floor * request.choices,
+    count.premiums,
   );
   return {
     kind: 'no_room',

@@ -1,0 +1,339 @@
+/**
+ * The composition root: the one place that knows everything. It builds the specialists, connects facts and policy, opens
+ * the doors, and closes them again in the opposite order.
+ */
+import { randomBytes } from 'node:crypto';
+import { existsSync } from 'node:fs';
+import type { Writable } from 'node:stream';
+import { periodAt, type BillingCycle } from './core/billing-period.ts';
+import type { Clock } from './core/clock.ts';
+import type { ControlPlane } from './core/control.ts';
+import type { AuditReport } from './core/ledger.ts';
+import type { Settings } from './core/settings.ts';
+import { createSystemClock } from './control/system-clock.ts';
+import { startControlPlane } from './control/start-control-plane.ts';
+import { VirtualClock } from './control/virtual-clock.ts';
+import { dashboardView } from './dashboard/dashboard-view.ts';
+import { createDashboard } from './dashboard/routes.ts';
+import { createApp, createMetricsApp } from './http/app.ts';
+import { authenticate } from './http/authenticate.ts';
+import { listen } from './http/listen.ts';
+import { LoadBook } from './http/load-book.ts';
+import type { Services } from './http/services.ts';
+import { openLedger, type OpenLedger } from './ledger/ledger.ts';
+import { openStore } from './ledger/open-store.ts';
+import { verifyStore } from './ledger/verify-store.ts';
+import { createPriceBook } from './metering/price-book.ts';
+import { createTokenCounter } from './metering/token-counter.ts';
+import { createRouter } from './routing/router.ts';
+import { createLog, type ClosableLog } from './telemetry/log.ts';
+import { observe } from './telemetry/observe.ts';
+import { createUpstream } from './upstream/create-upstream.ts';
+
+export interface GatewayOptions {
+  readonly settings: Settings;
+  readonly version: string;
+  /** Said in the log at start. */
+  readonly warnings?: readonly string[];
+  /** First instant of an injected clock; now, when it is left out. */
+  readonly startAtMs?: number;
+  /** Where the log goes; the terminal, when it is left out. */
+  readonly logStream?: Writable;
+}
+
+export interface Gateway {
+  /** `http://host:port`, with the port that was really taken. */
+  readonly url: string;
+  readonly metricsUrl: string | null;
+  /** What runs, in lines for people. */
+  readonly summary: readonly string[];
+  /** Stops taking requests, lets those in flight end, settles or carries over every hold, and stores everything. */
+  stop(): Promise<void>;
+}
+
+/** Months without a budget are calendar months in UTC. */
+const CALENDAR_MONTH: BillingCycle = { billingCycleDay: 1, timezone: 'UTC' };
+/** Backends that have not answered by then are learnt of while requests are already served. */
+const FIRST_PROBE_MS = 1500;
+/** After the drain time, for holds of given-up attempts to end. */
+const GIVE_UP_MS = 1000;
+const POLL_MS = 10;
+
+/** An id that grows with time, so that the ledger's index stays small and fast. */
+function timedId(prefix: string): string {
+  return `${prefix}_${Date.now().toString(36)}${randomBytes(8).toString('hex')}`;
+}
+
+interface Clocks {
+  readonly clock: Clock;
+  readonly ioClock: Clock;
+  readonly movable: VirtualClock | null;
+}
+
+function createClocks(settings: Settings, startAtMs: number | undefined): Clocks {
+  const ioClock = createSystemClock();
+  if (settings.control.clock === 'system') return { clock: ioClock, ioClock, movable: null };
+  const movable = new VirtualClock(startAtMs ?? ioClock.now());
+  return { clock: movable, ioClock, movable };
+}
+
+function openBooks(
+  settings: Settings,
+  cycle: BillingCycle,
+  clock: Clock,
+  log: ClosableLog,
+): OpenLedger {
+  const store = openStore(settings.ledger.path);
+  try {
+    const ledger = openLedger({
+      store,
+      clock,
+      period: periodAt(clock.now(), cycle),
+      newId: () => timedId('hold'),
+      log,
+    });
+    const { budget } = settings.routing;
+    ledger.setBudget(
+      budget && { limit: budget.monthlyLimit, enforce: budget.hardLimitAction !== 'warn' },
+    );
+    return ledger;
+  } catch (error) {
+    store.close();
+    throw error;
+  }
+}
+
+interface Insides {
+  readonly options: GatewayOptions;
+  readonly ledger: OpenLedger;
+  readonly control: ControlPlane;
+}
+
+function summaryOf(
+  { options, control, ledger }: Insides,
+  url: string,
+  metricsUrl: string | null,
+): readonly string[] {
+  const { settings } = options;
+  const { budget } = settings.routing;
+  const backends = control
+    .policy()
+    .backends.map(({ name, type, kind, health }) => `${name} (${type}, ${kind}, ${health})`);
+  return [
+    `Nexus ${options.version} listens on ${url}`,
+    `Dashboard        ${url}/`,
+    `Metrics          ${metricsUrl ?? url}/metrics`,
+    `Backends         ${backends.join(', ') || 'none: add [[backends]], or start Ollama'}`,
+    budget === null
+      ? 'Budget           none: nothing is enforced'
+      : `Budget           ${control.policy().budget?.status}, month ${ledger.period().month}, action ${budget.hardLimitAction}`,
+    settings.ledger.path === ':memory:'
+      ? 'Ledger           in memory: spending is forgotten when this process ends'
+      : `Ledger           ${settings.ledger.path}`,
+  ];
+}
+
+async function waitUntil(isDone: () => boolean, mostMs: number, clock: Clock): Promise<boolean> {
+  const endMs = clock.monotonicMs() + mostMs;
+  while (!isDone()) {
+    if (clock.monotonicMs() >= endMs) return false;
+    await new Promise<void>((resolve) => {
+      setTimeout(resolve, POLL_MS);
+    });
+  }
+  return true;
+}
+
+/** Resolves when the promise does, or after a time. */
+async function atMost(work: Promise<unknown>, mostMs: number): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, mostMs);
+  });
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}
+
+/** Closers run in the opposite order of their opening; one that fails does not keep the others from running. */
+class Closers {
+  readonly #closers: (() => Promise<void> | void)[] = [];
+
+  add(closer: () => Promise<void> | void): void {
+    this.#closers.push(closer);
+  }
+
+  async run(): Promise<void> {
+    const errors: unknown[] = [];
+    for (const closer of this.#closers.splice(0).toReversed()) {
+      try {
+        await closer();
+      } catch (error) {
+        errors.push(error);
+      }
+    }
+    if (errors.length > 0) throw errors[0];
+  }
+}
+
+/** Starts a gateway. Rejects with a message for the operator when something can not be opened. */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const closers = new Closers();
+  try {
+    return await build(options, closers);
+  } catch (error) {
+    await closers.run().catch(() => undefined);
+    throw error;
+  }
+}
+
+async function build(options: GatewayOptions, closers: Closers): Promise<Gateway> {
+  const { settings, version, warnings = [] } = options;
+  const secrets = [settings.server.apiKey, ...settings.backends.map(({ apiKey }) => apiKey)];
+  const log = createLog(
+    settings.logging,
+    options.logStream ?? process.stdout,
+    secrets.filter((key) => key !== null),
+  );
+  closers.add(() => log.close());
+  for (const warning of warnings) log.warn(warning);
+  const clocks = createClocks(settings, options.startAtMs);
+  const { clock, ioClock, movable } = clocks;
+  const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
+  const ledger = openBooks(settings, cycle, clock, log);
+  closers.add(() => ledger.close());
+  const tokens = createTokenCounter({ log });
+  closers.add(() => tokens.close());
+  const upstream = await createUpstream({
+    backends: settings.backends,
+    log,
+    clock: ioClock,
+    // The simulated backends report what the gateway's own counter counts.
+    countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
+  });
+  closers.add(() => upstream.close());
+  const control = startControlPlane({
+    clock,
+    ioClock,
+    cycle,
+    budget: settings.routing.budget,
+    backends: settings.backends,
+    routesOf: (backend) => upstream.routesOf(backend),
+    healthCheck: settings.healthCheck,
+    probe: (backend, timeoutMs) => upstream.probe(backend, timeoutMs),
+    initialPeriod: ledger.period(),
+    totals: () => ledger.totals(),
+    openPeriod: (period) => ledger.openPeriod(period),
+    audit: () => ledger.audit(),
+  });
+  closers.add(() => control.stop());
+  ledger.onTotals((totals) => control.totalsChanged(totals));
+  const router = createRouter(settings.routing);
+  const load = new LoadBook();
+  const observation = observe({
+    settings,
+    version,
+    clock,
+    ioClock,
+    log,
+    ledger,
+    control,
+    resolveAlias: (model) => router.resolve(model).model,
+    pending: (backend) => load.pending(backend),
+    isLedgerWritable: () => ledger.isHealthy(),
+  });
+  const giveUp = new AbortController();
+  let isOpen = true;
+  const services: Services = {
+    settings,
+    version,
+    clock,
+    ioClock,
+    movableClock: movable,
+    log,
+    control,
+    ledger,
+    prices: createPriceBook({
+      backends: settings.backends,
+      unknownPrice: settings.routing.budget?.unknownPrice ?? 'conservative',
+      log,
+    }),
+    tokens,
+    upstream,
+    router,
+    facts: observation.facts,
+    views: observation,
+    load,
+    isOpen: () => isOpen,
+    isLedgerHealthy: () => ledger.isHealthy(),
+    giveUp: giveUp.signal,
+    newRequestId: () => timedId('req'),
+    random: Math.random,
+  };
+  await atMost(control.probeAll(), FIRST_PROBE_MS);
+  const dashboard = createDashboard({
+    view() {
+      const { stats, policy, nowMs } = observation.read();
+      const { tiers, recent, events } = stats;
+      return dashboardView({
+        version,
+        nowMs,
+        policy,
+        stats: observation.stats(),
+        tiers,
+        recent,
+        events,
+      });
+    },
+    subscribe: (listener) => observation.subscribe(listener),
+    clock: ioClock,
+    log,
+    guard: authenticate(settings.server.apiKey),
+  });
+  closers.add(() => dashboard.close());
+  const { host, port } = settings.server;
+  const main = await listen(createApp(services, dashboard.router), host, port);
+  closers.add(() => main.close());
+  const metrics =
+    settings.metrics.port === null
+      ? null
+      : await listen(createMetricsApp(services), host, settings.metrics.port);
+  if (metrics !== null) closers.add(() => metrics.close());
+  // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
+  void tokens.warmUp(settings.backends.flatMap(({ models }) => models)).catch(() => undefined);
+  const summary = summaryOf({ options, ledger, control }, main.url, metrics?.url ?? null);
+  for (const line of summary) log.info(line.replace(/ {2,}/, ': '));
+  const drain = async (): Promise<void> => {
+    isOpen = false;
+    log.info('stopping: no new requests are taken', { inFlight: load.active });
+    dashboard.close();
+    main.refuseNew();
+    const isDrained = await waitUntil(
+      () => load.active === 0,
+      settings.server.drainTimeoutSeconds * 1000,
+      ioClock,
+    );
+    if (isDrained) return;
+    log.warn('the drain time is over: requests in flight are given up', { inFlight: load.active });
+    giveUp.abort();
+    await waitUntil(() => load.active === 0, GIVE_UP_MS, ioClock);
+  };
+  let stopping: Promise<void> | null = null;
+  return {
+    url: main.url,
+    metricsUrl: metrics?.url ?? null,
+    summary,
+    stop: () => (stopping ??= drain().then(() => closers.run())),
+  };
+}
+
+/** A ledger file recomputed from its entries, month by month. Throws when there is none, or another process holds it. */
+export async function verifyLedgerFile(path: string): Promise<readonly AuditReport[]> {
+  if (!existsSync(path))
+    throw new Error(`There is no ledger file at ${path}. Name it with --ledger, or by --config.`);
+  const store = openStore(path);
+  try {
+    return verifyStore(store, Date.now());
+  } finally {
+    store.close();
+  }
+}
