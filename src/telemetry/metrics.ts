@@ -1,0 +1,198 @@
+/** Metrics in the Prometheus text format, made from facts and events, and from readings at the moment of a scrape. */
+import { Registry } from 'prom-client';
+import type { ControlEvent } from '../core/control.ts';
+import type { AttemptEnded, Facts, RequestEnded, TokensCounted } from '../core/facts.ts';
+import type { MonthTotals } from '../core/ledger.ts';
+import { percentOf, toUsdNumber, type NanoUsd } from '../core/money.ts';
+import type { BudgetStatus, BudgetView, RoutingPolicy } from '../core/policy.ts';
+import { boundedNames, sanitizeLabel } from './bounded-names.ts';
+import { createInstruments, type Instruments } from './instruments.ts';
+import { errorTypeOf } from './outcome.ts';
+import { NONE } from './words.ts';
+
+const STATUS_NUMBERS = { Normal: 0, SoftLimit: 1, HardLimit: 2 } as const satisfies Record<
+  BudgetStatus,
+  number
+>;
+
+/** Every budget event is exported from the start, at 0: a counter that appears with 1 looks like no increase. */
+const BUDGET_EVENTS = [
+  'soft_limit_reached',
+  'hard_limit_reached',
+  'month_rollover',
+  'limit_increased',
+  'limit_decreased',
+] as const satisfies readonly ControlEvent['kind'][];
+
+/** What the metrics read. The functions are called at each scrape, in one synchronous stretch. */
+export interface MetricSources {
+  readonly version: string;
+  readonly hasBudget: boolean;
+  /** Names that the configuration gives: aliases, fallbacks. They are counted by name like those that are served. */
+  readonly configuredNames: readonly string[];
+  /** The name behind an alias: an alias that was resolved is no fallback. */
+  readonly resolveAlias: (model: string) => string;
+  readonly policy: () => RoutingPolicy;
+  readonly totals: () => MonthTotals;
+  readonly pending: (backend: string) => number;
+  readonly isLedgerWritable: () => boolean;
+  /** USD expected at the end of the month, null while that is not known. */
+  readonly projectedUsd: () => number | null;
+}
+
+export interface Metrics extends Facts {
+  controlEvent(event: ControlEvent): void;
+  /** The text format 0.0.4 and never another: asking prom-client for OpenMetrics once renames counters for good. */
+  scrape(): Promise<string>;
+}
+
+export function createMetrics(sources: MetricSources): Metrics {
+  const registry = new Registry();
+  const instruments = createInstruments(registry, sources.hasBudget);
+  const label = boundedNames(sources.policy, sources.configuredNames, sanitizeLabel);
+  const excess = new MonthlyCounter();
+  instruments.build.set({ version: sources.version, node_version: process.version }, 1);
+  for (const event_type of BUDGET_EVENTS) instruments.budgetEvents.inc({ event_type }, 0);
+  return {
+    tokensCounted: (fact) => countTokens(instruments, fact, label),
+    attemptEnded: (fact) => countAttempt(instruments, fact),
+    requestEnded: (fact) => countRequest(instruments, fact, label, sources.resolveAlias),
+    controlEvent: (event) => countEvent(instruments, event),
+    scrape() {
+      readBackends(instruments, sources);
+      readLedger(instruments, sources, excess);
+      return registry.metrics();
+    },
+  };
+}
+
+type Label = (model: string) => string;
+
+function countTokens(
+  { tokenCountTier, tokenCountDuration }: Instruments,
+  { tier, model, seconds }: TokensCounted,
+  label: Label,
+): void {
+  const labels = { tier, model: label(model) };
+  tokenCountTier.inc(labels);
+  tokenCountDuration.observe(labels, seconds);
+}
+
+function countAttempt({ attempts }: Instruments, { backend, outcome }: AttemptEnded): void {
+  attempts.inc({ backend, outcome });
+}
+
+function countRequest(
+  instruments: Instruments,
+  fact: RequestEnded,
+  label: Label,
+  resolveAlias: (model: string) => string,
+): void {
+  const { modelRequested, modelServed, usage } = fact;
+  const requested = modelRequested === '' ? NONE : label(modelRequested);
+  const model = modelServed === null ? requested : label(modelServed);
+  const backend = fact.backend ?? NONE;
+  const errorType = errorTypeOf(fact);
+  instruments.requests.inc({ model, backend, status: String(fact.status) });
+  instruments.requestDuration.observe({ model, backend }, fact.durationMs / 1000);
+  instruments.gatewayOverhead.observe(fact.overheadMs / 1000);
+  if (fact.firstByteMs !== null)
+    instruments.timeToFirstByte.observe({ model, backend }, fact.firstByteMs / 1000);
+  if (errorType !== null) instruments.errors.inc({ error_type: errorType, model: requested });
+  if (modelServed !== null && modelServed !== resolveAlias(modelRequested))
+    instruments.fallbacks.inc({ from_model: requested, to_model: model });
+  if (usage !== null) {
+    instruments.tokens.inc({ model, backend, type: 'input' }, usage.input);
+    instruments.tokens.inc({ model, backend, type: 'output' }, usage.output);
+  }
+  // A refusal that cost nothing is no request of 0 USD; one whose attempts were billed in vain is not left out.
+  if (errorType === null || fact.cost > 0) {
+    const backend_type = fact.backendKind ?? NONE;
+    instruments.costPerRequest.observe({ model, backend_type }, toUsdNumber(fact.cost));
+  }
+  if (fact.priceSource === 'conservative') instruments.unknownPrice.inc({ model });
+}
+
+function countEvent(instruments: Instruments, event: ControlEvent): void {
+  switch (event.kind) {
+    case 'soft_limit_reached':
+    case 'hard_limit_reached':
+    case 'month_rollover':
+    case 'limit_increased':
+    case 'limit_decreased':
+      return instruments.budgetEvents.inc({ event_type: event.kind });
+    case 'reconciled':
+      instruments.budgetDrift.set(toUsdNumber(event.report.drift));
+      return instruments.reconcilerDuration.observe(
+        { reconciler: 'BudgetReconciler' },
+        event.seconds,
+      );
+    case 'actor_failed':
+      return instruments.actorFailures.inc({ actor: event.actor });
+    case 'backend_changed':
+      // Health is read from the policy at the scrape.
+      return undefined;
+  }
+}
+
+function readBackends(instruments: Instruments, { policy, pending }: MetricSources): void {
+  const { backends } = policy();
+  const usable = backends.filter(({ health }) => health !== 'unhealthy');
+  const models = new Set(usable.flatMap((backend) => backend.models.map(({ id }) => id)));
+  instruments.backends.set(backends.length);
+  instruments.backendsHealthy.set(backends.filter(({ health }) => health === 'healthy').length);
+  instruments.modelsAvailable.set(models.size);
+  for (const { name, kind, health } of backends) {
+    instruments.backendUp.set({ backend: name, backend_type: kind }, health === 'healthy' ? 1 : 0);
+    instruments.pendingRequests.set({ backend: name }, pending(name));
+  }
+}
+
+function readLedger(
+  instruments: Instruments,
+  sources: MetricSources,
+  excess: MonthlyCounter,
+): void {
+  const totals = sources.totals();
+  const { budget } = sources.policy();
+  instruments.ledgerWritable.set(sources.isLedgerWritable() ? 1 : 0);
+  instruments.ledgerOpenHolds.set(totals.openHolds);
+  if (budget === null) return;
+  readBudget(instruments, totals, budget);
+  const projectedUsd = sources.projectedUsd();
+  // A gauge without labels can not be absent; one that was removed can.
+  instruments.budgetForecast.remove({});
+  if (projectedUsd !== null) instruments.budgetForecast.set(projectedUsd);
+  instruments.budgetExcess.reset();
+  instruments.budgetExcess.inc(toUsdNumber(excess.read(totals.month, totals.excess)));
+}
+
+function readBudget(instruments: Instruments, totals: MonthTotals, budget: BudgetView): void {
+  const spending = totals.settled + totals.suspense;
+  const labels = { billing_month: totals.month };
+  const { budgetStatus, budgetSpending, budgetUtilization } = instruments;
+  // Only the current month has a series: one that was left behind would go on looking like spending.
+  for (const gauge of [budgetStatus, budgetSpending, budgetUtilization]) gauge.reset();
+  budgetStatus.set(labels, STATUS_NUMBERS[budget.status]);
+  budgetSpending.set(labels, toUsdNumber(spending));
+  budgetUtilization.set(labels, percentOf(spending, budget.limit));
+  instruments.budgetLimit.set(toUsdNumber(budget.limit));
+  instruments.budgetHeld.set(toUsdNumber(totals.held));
+  instruments.budgetSuspense.set(toUsdNumber(totals.suspense));
+}
+
+/**
+ * A sum of the ledger as a counter: it starts anew with each month, and within a month never goes down, which a scraper
+ * would take for a restart and count twice. An adjustment in the ledger may lower the sum.
+ */
+class MonthlyCounter {
+  #month = '';
+  #most: NanoUsd = 0;
+
+  read(month: string, amount: NanoUsd): NanoUsd {
+    if (month !== this.#month) this.#most = 0;
+    this.#month = month;
+    this.#most = Math.max(this.#most, amount);
+    return this.#most;
+  }
+}
