@@ -1,7 +1,11 @@
 import { globSync, readFileSync } from 'node:fs';
 import { transformSync } from '@swc/core';
 
-const typescript = { target: 'esnext', parser: { syntax: 'typescript' } };
+const typescript = {
+  target: 'esnext',
+  parser: { syntax: 'typescript' },
+  experimental: { keepImportAttributes: true },
+};
 
 const sources = globSync('{src,machines}/**/*.ts', { cwd: import.meta.dirname });
 

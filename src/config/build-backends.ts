@@ -1,0 +1,159 @@
+/** `[[backends]]`: what the schema can not say of them, and the form in which the gateway uses them. */
+import { GlobError, parseGlob } from '../core/glob.ts';
+import { MoneyError, parseRate, parseUsd } from '../core/money.ts';
+import type { BackendSettings, PriceSettings, SimulationSettings } from '../core/settings.ts';
+import { normalizeBaseUrl, UrlProblem } from './base-url.ts';
+import { KeyProblem, type KeyPath } from './config-error.ts';
+import type { Environment } from './environment.ts';
+import { keyVariableOf, kindOf, usualUrlOf } from './providers.ts';
+import type { Decimal, RawBackend, RawPrice } from './raw-config.ts';
+import { defaultsOf } from './schema.ts';
+import { readSecret } from './secrets.ts';
+
+/** A backend of the file that does not run, and why. */
+export interface LeftOutBackend {
+  readonly name: string;
+  readonly type: BackendSettings['type'];
+  readonly reason: string;
+}
+
+export interface BuiltBackends {
+  readonly backends: readonly BackendSettings[];
+  readonly leftOut: readonly LeftOutBackend[];
+}
+
+/** Runs `parse` and turns the errors of money and patterns into faults of the key. */
+export function atKey<Result>(path: KeyPath, parse: () => Result): Result {
+  try {
+    return parse();
+  } catch (error) {
+    if (error instanceof MoneyError || error instanceof GlobError)
+      throw new KeyProblem(path, `can not be used: ${error.message}`);
+    if (error instanceof UrlProblem) throw new KeyProblem(path, error.message);
+    throw error;
+  }
+}
+
+function buildPrice(raw: RawPrice, path: KeyPath): PriceSettings {
+  const rate = (key: string, value: Decimal): number =>
+    atKey([...path, key], () => parseRate(value));
+  const {
+    cached_input,
+    cache_write,
+    cache_write_1h,
+    reasoning,
+    input_audio,
+    output_audio,
+    per_request,
+  } = raw;
+  return {
+    input: rate('input', raw.input),
+    output: rate('output', raw.output),
+    ...(cached_input === undefined ? {} : { cachedInput: rate('cached_input', cached_input) }),
+    ...(cache_write === undefined ? {} : { cacheWrite: rate('cache_write', cache_write) }),
+    ...(cache_write_1h === undefined
+      ? {}
+      : { cacheWrite1h: rate('cache_write_1h', cache_write_1h) }),
+    ...(reasoning === undefined ? {} : { reasoning: rate('reasoning', reasoning) }),
+    ...(input_audio === undefined ? {} : { inputAudio: rate('input_audio', input_audio) }),
+    ...(output_audio === undefined ? {} : { outputAudio: rate('output_audio', output_audio) }),
+    ...(per_request === undefined
+      ? {}
+      : { perRequest: atKey([...path, 'per_request'], () => parseUsd(per_request)) }),
+    ...(raw.max_output_tokens === undefined ? {} : { maxOutputTokens: raw.max_output_tokens }),
+  };
+}
+
+function buildPrices(raw: RawBackend, path: KeyPath): Readonly<Record<string, PriceSettings>> {
+  const entries = Object.entries(raw.prices).map(([pattern, price]) => {
+    const place = [...path, 'prices', pattern];
+    atKey(place, () => parseGlob(pattern));
+    return [pattern, buildPrice(price, place)] as const;
+  });
+  return Object.fromEntries(entries);
+}
+
+function buildUrl(raw: RawBackend, path: KeyPath): string {
+  const place = [...path, 'url'];
+  if (raw.type === 'simulated') {
+    if (raw.url !== undefined)
+      throw new KeyProblem(
+        place,
+        'has no use: a simulated backend answers by itself; leave it out',
+      );
+    return '';
+  }
+  const { url } = raw;
+  if (url === undefined) {
+    const usual = usualUrlOf(raw.type);
+    throw new KeyProblem(
+      place,
+      `is missing; ${usual === null ? 'use one like http://127.0.0.1:8080' : `for ${raw.type} it is usually ${usual}`}`,
+    );
+  }
+  return atKey(place, () => normalizeBaseUrl(url));
+}
+
+function buildSimulation(raw: RawBackend, path: KeyPath): SimulationSettings | null {
+  if (raw.type !== 'simulated') {
+    if (raw.simulation === undefined) return null;
+    throw new KeyProblem(
+      [...path, 'simulation'],
+      `has no use with type "${raw.type}"; leave it out, or use type "simulated"`,
+    );
+  }
+  if (raw.models.length === 0) {
+    throw new KeyProblem(
+      [...path, 'models'],
+      'is empty, and a simulated backend has nobody to ask; name the models that it plays',
+    );
+  }
+  const defaults = defaultsOf([...path, 'simulation']) as Required<RawBackend>['simulation'];
+  const { latency_ms, tokens_per_second, output_tokens, failure_rate } = raw.simulation ?? defaults;
+  return {
+    latencyMs: latency_ms,
+    tokensPerSecond: tokens_per_second,
+    outputTokens: output_tokens,
+    failureRate: failure_rate,
+  };
+}
+
+function buildBackend(raw: RawBackend, env: Environment, path: KeyPath): BackendSettings {
+  const apiKeyEnv = raw.api_key_env ?? keyVariableOf(raw.type);
+  return {
+    name: raw.name,
+    url: buildUrl(raw, path),
+    type: raw.type,
+    kind: raw.kind ?? kindOf(raw.type),
+    priority: raw.priority,
+    tier: raw.tier,
+    apiKeyEnv,
+    apiKey: apiKeyEnv === null ? null : readSecret(env, apiKeyEnv, [...path, 'api_key_env']),
+    models: [...new Set(raw.models)],
+    prices: buildPrices(raw, path),
+    simulation: buildSimulation(raw, path),
+  };
+}
+
+/** Throws `KeyProblem`. A backend whose key is not there is left out: the others can still serve. */
+export function buildBackends(raws: readonly RawBackend[], env: Environment): BuiltBackends {
+  const backends: BackendSettings[] = [];
+  const leftOut: LeftOutBackend[] = [];
+  const names = new Set<string>();
+  for (const [at, raw] of raws.entries()) {
+    const path = ['backends', at];
+    if (names.has(raw.name)) {
+      throw new KeyProblem(
+        [...path, 'name'],
+        `is ${JSON.stringify(raw.name)}, which another backend has; give each a name of its own`,
+      );
+    }
+    names.add(raw.name);
+    const backend = buildBackend(raw, env, path);
+    if (backend.apiKeyEnv !== null && backend.apiKey === null) {
+      const reason = `the environment variable ${backend.apiKeyEnv} is not set`;
+      leftOut.push({ name: raw.name, type: raw.type, reason });
+    } else backends.push(backend);
+  }
+  return { backends, leftOut };
+}

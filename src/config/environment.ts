@@ -1,0 +1,6 @@
+/** The one place that reads the environment of the process. */
+export type Environment = Readonly<Record<string, string | undefined>>;
+
+export function readEnvironment(): Environment {
+  return process.env;
+}
