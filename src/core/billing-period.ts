@@ -29,7 +29,6 @@ interface LocalDate {
 }
 
 const MINUTE_MS = 60_000;
-const DAY_MS = 24 * 60 * MINUTE_MS;
 const formatters = new Map<string, Intl.DateTimeFormat>();
 
 function formatterFor(timezone: string): Intl.DateTimeFormat {
@@ -140,9 +139,4 @@ export function periodsFrom(
     atMs = period.endsAtMs;
   }
   return periods;
-}
-
-/** Length of a period in days, for forecasts. */
-export function daysIn(period: BillingPeriod): number {
-  return (period.endsAtMs - period.startsAtMs) / DAY_MS;
 }

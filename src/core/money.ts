@@ -33,7 +33,8 @@ export class MoneyError extends Error {
 
 /** Returns `value` when it is a whole number of nano-dollars within the ceiling, otherwise throws. */
 export function nanoUsd(value: number): NanoUsd {
-  assert(Number.isSafeInteger(value), `not a whole number of nano-dollars: ${value}`);
+  // An integer within the ceiling is a safe one.
+  assert(Number.isInteger(value), `not a whole number of nano-dollars: ${value}`);
   assert(
     Math.abs(value) <= MAX_NANO_USD,
     `amount beyond the ceiling of 9 million USD: ${value} nano-dollars`,
