@@ -1,7 +1,11 @@
 import { describe, expect, it } from '@jest/globals';
-import { daysIn, isTimezone, periodAt, periodsFrom } from '../../src/core/billing-period.ts';
+import { isTimezone, periodAt, periodsFrom } from '../../src/core/billing-period.ts';
 import type { BillingCycle, BillingPeriod } from '../../src/core/billing-period.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+
+function daysIn({ startsAtMs, endsAtMs }: BillingPeriod): number {
+  return (endsAtMs - startsAtMs) / 86_400_000;
+}
 
 const ZONES = Intl.supportedValuesOf('timeZone');
 /** The days that short months clamp, all of them in every zone; of the plain days any two in each zone. */
