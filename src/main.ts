@@ -10,24 +10,25 @@ import type { Clock } from './core/clock.ts';
 import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
 import type { Settings } from './core/settings.ts';
+import type { Upstream } from './core/upstream.ts';
 import { createSystemClock } from './control/system-clock.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
 import { VirtualClock } from './control/virtual-clock.ts';
 import { dashboardView } from './dashboard/dashboard-view.ts';
-import { createDashboard } from './dashboard/routes.ts';
+import { createDashboard, type Dashboard } from './dashboard/routes.ts';
 import { createApp, createMetricsApp } from './http/app.ts';
 import { authenticate } from './http/authenticate.ts';
-import { listen } from './http/listen.ts';
+import { listen, type Listener } from './http/listen.ts';
 import { LoadBook } from './http/load-book.ts';
 import type { Services } from './http/services.ts';
 import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
 import { createPriceBook } from './metering/price-book.ts';
-import { createTokenCounter } from './metering/token-counter.ts';
-import { createRouter } from './routing/router.ts';
+import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
+import { createRouter, type Router } from './routing/router.ts';
 import { createLog, type ClosableLog } from './telemetry/log.ts';
-import { observe } from './telemetry/observe.ts';
+import { observe, type Observation } from './telemetry/observe.ts';
 import { createUpstream } from './upstream/create-upstream.ts';
 
 export interface GatewayOptions {
@@ -107,14 +108,8 @@ function openBooks(
   }
 }
 
-interface Insides {
-  readonly options: GatewayOptions;
-  readonly ledger: OpenLedger;
-  readonly control: ControlPlane;
-}
-
 function summaryOf(
-  { options, control, ledger }: Insides,
+  { options, control, ledger }: Engine,
   url: string,
   metricsUrl: string | null,
 ): readonly string[] {
@@ -190,18 +185,37 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-async function build(options: GatewayOptions, closers: Closers): Promise<Gateway> {
-  const { settings, version, warnings = [] } = options;
+/** What works behind the doors. */
+interface Engine {
+  readonly options: GatewayOptions;
+  readonly clocks: Clocks;
+  readonly log: ClosableLog;
+  readonly ledger: OpenLedger;
+  readonly tokens: WarmTokenCounter;
+  readonly upstream: Upstream;
+  readonly control: ControlPlane;
+  readonly router: Router;
+  readonly load: LoadBook;
+  readonly observation: Observation;
+}
+
+function openLog({ settings, logStream, warnings = [] }: GatewayOptions): ClosableLog {
   const secrets = [settings.server.apiKey, ...settings.backends.map(({ apiKey }) => apiKey)];
   const log = createLog(
     settings.logging,
-    options.logStream ?? process.stdout,
+    logStream ?? process.stdout,
     secrets.filter((key) => key !== null),
   );
-  closers.add(() => log.close());
   for (const warning of warnings) log.warn(warning);
+  return log;
+}
+
+async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
+  const { settings, version } = options;
+  const log = openLog(options);
+  closers.add(() => log.close());
   const clocks = createClocks(settings, options.startAtMs);
-  const { clock, ioClock, movable } = clocks;
+  const { clock, ioClock } = clocks;
   const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
   const ledger = openBooks(settings, cycle, clock, log);
   closers.add(() => ledger.close());
@@ -233,6 +247,7 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
   ledger.onTotals((totals) => control.totalsChanged(totals));
   const router = createRouter(settings.routing);
   const load = new LoadBook();
+  // In the same turn as the start of the control plane, whose first events come in the next.
   const observation = observe({
     settings,
     version,
@@ -245,14 +260,24 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
     pending: (backend) => load.pending(backend),
     isLedgerWritable: () => ledger.isHealthy(),
   });
-  const giveUp = new AbortController();
-  let isOpen = true;
-  const services: Services = {
+  return { options, clocks, log, ledger, tokens, upstream, control, router, load, observation };
+}
+
+interface Gate {
+  isOpen: boolean;
+  readonly giveUp: AbortController;
+}
+
+function servicesOf(engine: Engine, gate: Gate): Services {
+  const { options, clocks, log, ledger, tokens, upstream, control, router, load, observation } =
+    engine;
+  const { settings, version } = options;
+  return {
     settings,
     version,
-    clock,
-    ioClock,
-    movableClock: movable,
+    clock: clocks.clock,
+    ioClock: clocks.ioClock,
+    movableClock: clocks.movable,
     log,
     control,
     ledger,
@@ -267,29 +292,32 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
     facts: observation.facts,
     views: observation,
     load,
-    isOpen: () => isOpen,
+    isOpen: () => gate.isOpen,
     isLedgerHealthy: () => ledger.isHealthy(),
-    giveUp: giveUp.signal,
+    giveUp: gate.giveUp.signal,
     newRequestId: () => timedId('req'),
     random: Math.random,
   };
-  await atMost(control.probeAll(), FIRST_PROBE_MS);
+}
+
+interface Doors {
+  readonly main: Listener;
+  readonly metrics: Listener | null;
+  readonly dashboard: Dashboard;
+}
+
+async function openDoors(engine: Engine, services: Services, closers: Closers): Promise<Doors> {
+  const { options, clocks, log, observation } = engine;
+  const { settings, version } = options;
   const dashboard = createDashboard({
     view() {
       const { stats, policy, nowMs } = observation.read();
       const { tiers, recent, events } = stats;
-      return dashboardView({
-        version,
-        nowMs,
-        policy,
-        stats: observation.stats(),
-        tiers,
-        recent,
-        events,
-      });
+      const view = { version, nowMs, policy, stats: observation.stats() };
+      return dashboardView({ ...view, tiers, recent, events });
     },
     subscribe: (listener) => observation.subscribe(listener),
-    clock: ioClock,
+    clock: clocks.ioClock,
     log,
     guard: authenticate(settings.server.apiKey),
   });
@@ -302,31 +330,44 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
       ? null
       : await listen(createMetricsApp(services), host, settings.metrics.port);
   if (metrics !== null) closers.add(() => metrics.close());
-  // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
-  void tokens.warmUp(settings.backends.flatMap(({ models }) => models)).catch(() => undefined);
-  const summary = summaryOf({ options, ledger, control }, main.url, metrics?.url ?? null);
+  return { main, metrics, dashboard };
+}
+
+/** Takes no new requests, lets those in flight end, and gives up what has not ended in time. */
+async function drain(
+  { options, clocks, log, load }: Engine,
+  gate: Gate,
+  { main, dashboard }: Doors,
+): Promise<void> {
+  gate.isOpen = false;
+  log.info('stopping: no new requests are taken', { inFlight: load.active });
+  dashboard.close();
+  main.refuseNew();
+  const mostMs = options.settings.server.drainTimeoutSeconds * 1000;
+  if (await waitUntil(() => load.active === 0, mostMs, clocks.ioClock)) return;
+  log.warn('the drain time is over: requests in flight are given up', { inFlight: load.active });
+  gate.giveUp.abort();
+  await waitUntil(() => load.active === 0, GIVE_UP_MS, clocks.ioClock);
+}
+
+async function build(options: GatewayOptions, closers: Closers): Promise<Gateway> {
+  const engine = await startEngine(options, closers);
+  const { log, tokens, control } = engine;
+  const gate: Gate = { isOpen: true, giveUp: new AbortController() };
+  await atMost(control.probeAll(), FIRST_PROBE_MS);
+  const doors = await openDoors(engine, servicesOf(engine, gate), closers);
+  const metricsUrl = doors.metrics?.url ?? null;
+  const summary = summaryOf(engine, doors.main.url, metricsUrl);
   for (const line of summary) log.info(line.replace(/ {2,}/, ': '));
-  const drain = async (): Promise<void> => {
-    isOpen = false;
-    log.info('stopping: no new requests are taken', { inFlight: load.active });
-    dashboard.close();
-    main.refuseNew();
-    const isDrained = await waitUntil(
-      () => load.active === 0,
-      settings.server.drainTimeoutSeconds * 1000,
-      ioClock,
-    );
-    if (isDrained) return;
-    log.warn('the drain time is over: requests in flight are given up', { inFlight: load.active });
-    giveUp.abort();
-    await waitUntil(() => load.active === 0, GIVE_UP_MS, ioClock);
-  };
+  // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
+  const models = options.settings.backends.flatMap((backend) => backend.models);
+  void tokens.warmUp(models).catch(() => undefined);
   let stopping: Promise<void> | null = null;
   return {
-    url: main.url,
-    metricsUrl: metrics?.url ?? null,
+    url: doors.main.url,
+    metricsUrl,
     summary,
-    stop: () => (stopping ??= drain().then(() => closers.run())),
+    stop: () => (stopping ??= drain(engine, gate, doors).then(() => closers.run())),
   };
 }
 

@@ -29,7 +29,7 @@ import { asGatewayError, writeError } from './write-error.ts';
 type Method = 'get' | 'post';
 
 /** One row of the route table. The OpenAPI document and a test are held against it. */
-export interface RouteRow {
+interface RouteRow {
   readonly method: Method;
   readonly path: string;
   readonly handlers: readonly RequestHandler[];
@@ -43,7 +43,7 @@ function post(path: string, ...handlers: RequestHandler[]): RouteRow {
   return { method: 'post', path, handlers };
 }
 
-export function routeTable(services: Services): readonly RouteRow[] {
+function routeTable(services: Services): readonly RouteRow[] {
   const { settings } = services;
   const body = bodyReader(settings.server.maxBodyBytes);
   const key = authenticate(settings.server.apiKey);

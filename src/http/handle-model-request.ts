@@ -17,7 +17,7 @@ import { asGatewayError, writeError } from './write-error.ts';
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** Counts the tokens for the requested model and for each of its fallbacks; the metric counts the request once. */
-export async function countTokens(
+async function countTokens(
   services: Services,
   request: ModelRequest,
 ): Promise<ReadonlyMap<string, TokenCount>> {
@@ -143,7 +143,7 @@ async function serve(
   const trace = newTrace();
   let request: ModelRequest | null = null;
   let error: GatewayError | null = null;
-  let leave: () => void = () => undefined;
+  let leave: (() => void) | null = null;
   try {
     admitToGateway(services);
     leave = services.load.enter();
@@ -168,7 +168,7 @@ async function serve(
     if (!response.headersSent) setBudgetHeaders(response, control.policy(), ledger.totals());
     writeError(response, error);
   } finally {
-    leave();
+    leave?.();
     report(services, response, { route, request, error, trace, startedAtMs, id });
   }
 }

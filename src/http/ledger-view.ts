@@ -10,7 +10,7 @@ const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
 
 /** One entry in the names of the wire. */
-export function entryJson(entry: LedgerEntry): object {
+function entryJson(entry: LedgerEntry): object {
   const { usage } = entry;
   return {
     seq: entry.seq,

@@ -9,7 +9,7 @@ const MAX_OUTPUT_TOKENS = 10_000_000;
 /** Deeper bodies are refused: recursive readers downstream would otherwise be at the mercy of the client. */
 const MAX_DEPTH = 64;
 
-export function isObject(value: unknown): value is JsonObject {
+function isObject(value: unknown): value is JsonObject {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 

@@ -9,7 +9,7 @@ import type { Clock } from '../core/clock.ts';
 /** A JSON answer up to this size is read whole before a byte goes out, so that a backend dying in it can be failed over. */
 export const WHOLE_ANSWER_BYTES = 8 * 1024 * 1024;
 
-export type RelayEnd =
+type RelayEnd =
   /** The whole upstream body was seen. */
   | 'complete'
   /** The upstream body broke off. */

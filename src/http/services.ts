@@ -12,13 +12,13 @@ import type { Router } from '../routing/router.ts';
 import type { LoadBook } from './load-book.ts';
 
 /** A clock that can be moved from outside. Present only with `[control] clock = "injected"`. */
-export interface MovableClock {
+interface MovableClock {
   /** Steps forward through every due timer. Throws when the instant lies in the past. */
   advanceTo(atMs: number): void;
 }
 
 /** Read-only JSON views, made elsewhere from the same numbers that the metrics show. */
-export interface Views {
+interface Views {
   /** The body of `GET /v1/stats`. */
   stats(): object;
   /** The body of `GET /v1/budget`; null without a budget. */

@@ -8,7 +8,7 @@ import { NO_USAGE, type ChargeBasis, type TokenUsage } from '../core/usage.ts';
 import type { AttemptPlan } from './plan-attempt.ts';
 
 /** The charge for a usage at the price that was frozen at the hold. */
-export function chargeFor(
+function chargeFor(
   book: PriceBook,
   plan: AttemptPlan,
   usage: TokenUsage,

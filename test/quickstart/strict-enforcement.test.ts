@@ -1,5 +1,5 @@
 import { afterEach, expect, it } from '@jest/globals';
-import OpenAI from 'openai';
+import { APIError } from 'openai';
 import { startQuickstart, type Quickstart } from '../support/quickstart.ts';
 import { expectBooksToBalance } from '../support/test-gateway.ts';
 
@@ -12,11 +12,9 @@ const ask = (model: string) =>
     messages: [{ role: 'user', content: 'Test after limit' }],
   });
 
+/** As the loop of the quickstart does: what is refused is refused. */
 async function spendAll(): Promise<void> {
-  for (let i = 0; i < 200; i += 1)
-    await ask('gpt-4-turbo').catch((error: unknown) =>
-      expect(error).toBeInstanceOf(OpenAI.APIError),
-    );
+  for (let i = 0; i < 200; i += 1) await ask('gpt-4-turbo').catch(() => undefined);
 }
 
 it('blocks the cloud at 100 USD, never spends a cent more, and goes on serving locally', async () => {
@@ -30,7 +28,7 @@ it('blocks the cloud at 100 USD, never spends a cent more, and goes on serving l
   expect(budget.hard_limit_action).toBe('BlockCloud');
 
   const refusal = await ask('gpt-4-turbo').catch((error: unknown) => error);
-  expect(refusal).toBeInstanceOf(OpenAI.APIError);
+  expect(refusal).toBeInstanceOf(APIError);
   expect(refusal).toMatchObject({ status: 503, code: 'budget_exhausted' });
   const local = await ask('llama3');
   expect(local.choices[0]?.message.content).toBeTruthy();

@@ -102,6 +102,7 @@ export async function startTestGateway(
     settings,
     version: '0.0.0-test',
     startAtMs: options.startAtMs ?? NOVEMBER,
+    logStream: quiet(),
   });
   return {
     ...clientOf(gateway.url),

@@ -23,7 +23,7 @@ export function openFeed(on) {
     on.state(state);
     if (state === 'locked') return;
     waitMs = Math.min(Math.max(1000, waitMs * 2), 15000);
-    retry = setTimeout(run, waitMs);
+    retry = setTimeout(() => void run(), waitMs);
   }
 
   function again() {
