@@ -1,5 +1,5 @@
 /** A programmer error: state that the code promised can not occur. Never thrown for bad input from outside. */
-export class AssertionFailure extends Error {
+class AssertionFailure extends Error {
   override readonly name = 'AssertionFailure';
 }
 

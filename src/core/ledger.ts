@@ -117,7 +117,7 @@ export interface AuditReport {
 }
 
 /** The part of the ledger that the request path uses. Everything but `committed` is synchronous. */
-export interface Ledger {
+interface Ledger {
   /**
    * Tests and takes headroom in one synchronous step. Never throws for lack of money. With no limit, or an action that
    * refuses nothing, it always holds. While entries can not be stored only an amount of 0 is held.

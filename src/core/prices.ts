@@ -16,7 +16,7 @@ export interface PriceTier {
 }
 
 /** Where a price comes from. `free`: a local backend without a price of its own. */
-export type PriceSource = 'config' | 'list' | 'conservative' | 'free';
+type PriceSource = 'config' | 'list' | 'conservative' | 'free';
 
 /** The price of one model at one backend, frozen at the hold. */
 export interface Price {

@@ -3,7 +3,13 @@
  *
  * They belong together: whatever `costOf` charges for a usage within the bounds, `worstCase` must have held.
  */
-import { MAX_NANO_USD, type NanoUsd, type PicoUsd, type PicoUsdPerToken } from '../core/money.ts';
+import {
+  costOfTokens,
+  MAX_NANO_USD,
+  type NanoUsd,
+  type PicoUsd,
+  type PicoUsdPerToken,
+} from '../core/money.ts';
 import type { Price, PriceTier } from '../core/prices.ts';
 import type { PremiumRates, TokenUsage } from '../core/usage.ts';
 import { decimalToUnits } from './decimal.ts';
@@ -19,10 +25,6 @@ const EVERY_PREMIUM: PremiumRates = { cacheWrite: true, audio: true };
 /** A token count from outside: whole, not negative, bounded. */
 function tokensOf(value: number): number {
   return value > 0 ? Math.min(Math.ceil(value), MAX_TOKENS) : 0;
-}
-
-function price(tokens: number, rate: PicoUsdPerToken): PicoUsd {
-  return BigInt(tokens) * BigInt(rate);
 }
 
 /** The tier whose threshold the input passes: the whole request is priced by it. */
@@ -44,10 +46,10 @@ function pricedTotal(total: number, rate: PicoUsdPerToken, parts: readonly Part[
   let sum = 0n;
   for (const part of parts.toSorted((a, b) => b.rate - a.rate)) {
     const tokens = Math.min(part.tokens, left);
-    sum += price(tokens, part.rate);
+    sum += costOfTokens(tokens, part.rate);
     left -= tokens;
   }
-  return sum + price(left, rate);
+  return sum + costOfTokens(left, rate);
 }
 
 interface InputParts {
@@ -137,7 +139,7 @@ function worstParts(
   const input = tokensOf(inputBound);
   const rates = dearestRates(of, input, premiums);
   return {
-    fixed: price(input, rates.input) + BigInt(of.perRequest) * PICO_PER_NANO,
+    fixed: costOfTokens(input, rates.input) + BigInt(of.perRequest) * PICO_PER_NANO,
     perOutput: BigInt(rates.output),
   };
 }

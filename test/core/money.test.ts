@@ -1,6 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
 import * as fc from 'fast-check';
-import { AssertionFailure } from '../../src/core/assert.ts';
 import {
   addNano,
   costOfTokens,
@@ -28,7 +27,7 @@ describe('an amount', () => {
   });
 
   it.each([0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53])('is not %p', (value) => {
-    expect(() => nanoUsd(value)).toThrow(AssertionFailure);
+    expect(() => nanoUsd(value)).toThrow(expect.objectContaining({ name: 'AssertionFailure' }));
   });
 
   it('is not beyond the ceiling, which lies below the last safe integer', () => {
@@ -45,7 +44,9 @@ describe('a sum', () => {
 
   it('may not pass the ceiling on its way either, where its last digit would be lost', () => {
     expect(MAX_NANO_USD + (MAX_NANO_USD - 1) - MAX_NANO_USD).not.toBe(MAX_NANO_USD - 1);
-    expect(() => addNano(MAX_NANO_USD, MAX_NANO_USD - 1, -MAX_NANO_USD)).toThrow(AssertionFailure);
+    expect(() => addNano(MAX_NANO_USD, MAX_NANO_USD - 1, -MAX_NANO_USD)).toThrow(
+      expect.objectContaining({ name: 'AssertionFailure' }),
+    );
   });
 
   it('is the same as in bigint', () => {
@@ -158,12 +159,16 @@ describe('a cost', () => {
     [1, -1],
     [1, 0.5],
   ])('is not made from %p tokens at %p', (tokens, rate) => {
-    expect(() => costOfTokens(tokens, rate)).toThrow(AssertionFailure);
+    expect(() => costOfTokens(tokens, rate)).toThrow(
+      expect.objectContaining({ name: 'AssertionFailure' }),
+    );
   });
 
   it('is never negative, nor beyond the ceiling', () => {
     expect(() => roundUpToNano(-1n)).toThrow('never negative');
-    expect(() => roundUpToNano(10n ** 30n)).toThrow(AssertionFailure);
+    expect(() => roundUpToNano(10n ** 30n)).toThrow(
+      expect.objectContaining({ name: 'AssertionFailure' }),
+    );
   });
 
   it('over-counts by less than a nano-dollar', () => {
