@@ -2,7 +2,6 @@
  * The composition root: the one place that knows everything. It builds the specialists, connects facts and policy, opens
  * the doors, and closes them again in the opposite order.
  */
-import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { periodAt, type BillingCycle } from './core/billing-period.ts';
@@ -11,15 +10,22 @@ import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
 import type { Settings } from './core/settings.ts';
 import type { Upstream } from './core/upstream.ts';
-import { createSystemClock } from './control/system-clock.ts';
+import { createClocks, type Clocks } from './control/create-clocks.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
-import { VirtualClock } from './control/virtual-clock.ts';
+import { atMost, waitUntil } from './control/waiting.ts';
 import { dashboardView } from './dashboard/dashboard-view.ts';
-import { createDashboard, type Dashboard } from './dashboard/routes.ts';
+import { inspectedGateway } from './dashboard/inspected-gateway.ts';
+import {
+  createInspector,
+  createInspectorApp,
+  type Inspector,
+} from './dashboard/inspector-routes.ts';
+import { createDashboard } from './dashboard/routes.ts';
 import { createApp, createMetricsApp } from './http/app.ts';
 import { authenticate } from './http/authenticate.ts';
 import { listen, type Listener } from './http/listen.ts';
 import { LoadBook } from './http/load-book.ts';
+import { timedId } from './http/request-id.ts';
 import type { Services } from './http/services.ts';
 import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
@@ -27,8 +33,10 @@ import { verifyStore } from './ledger/verify-store.ts';
 import { createPriceBook } from './metering/price-book.ts';
 import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
 import { createRouter, type Router } from './routing/router.ts';
+import { startInspection, type Inspection } from './telemetry/inspection.ts';
 import { createLog, type ClosableLog } from './telemetry/log.ts';
 import { observe, type Observation } from './telemetry/observe.ts';
+import { summaryLines } from './telemetry/summary.ts';
 import { createUpstream } from './upstream/create-upstream.ts';
 
 export interface GatewayOptions {
@@ -40,6 +48,8 @@ export interface GatewayOptions {
   readonly startAtMs?: number;
   /** Where the log goes; the terminal, when it is left out. */
   readonly logStream?: Writable;
+  /** Show the running actors to the Stately inspector, on this machine only. */
+  readonly stately?: boolean;
 }
 
 export interface Gateway {
@@ -58,29 +68,6 @@ const CALENDAR_MONTH: BillingCycle = { billingCycleDay: 1, timezone: 'UTC' };
 const FIRST_PROBE_MS = 1500;
 /** After the drain time, for holds of given-up attempts to end. */
 const GIVE_UP_MS = 1000;
-const POLL_MS = 10;
-
-/**
- * An id that grows with time, so that the ledger's index stays small and fast. The UUIDs come from a pool that Node
- * fills in one go; asking for a few random bytes each time cost 4 % of a request.
- */
-function timedId(prefix: string): string {
-  const random = randomUUID();
-  return `${prefix}_${Date.now().toString(36)}${random.slice(0, 8)}${random.slice(24)}`;
-}
-
-interface Clocks {
-  readonly clock: Clock;
-  readonly ioClock: Clock;
-  readonly movable: VirtualClock | null;
-}
-
-function createClocks(settings: Settings, startAtMs: number | undefined): Clocks {
-  const ioClock = createSystemClock();
-  if (settings.control.clock === 'system') return { clock: ioClock, ioClock, movable: null };
-  const movable = new VirtualClock(startAtMs ?? ioClock.now());
-  return { clock: movable, ioClock, movable };
-}
 
 function openBooks(
   settings: Settings,
@@ -90,10 +77,13 @@ function openBooks(
 ): OpenLedger {
   const store = openStore(settings.ledger.path);
   try {
+    const nowMs = clock.now();
+    // A month that ended while nothing ran is opened as it was: the control plane turns it, and says so.
+    const last = store.load().periods.at(-1)?.period;
     const ledger = openLedger({
       store,
       clock,
-      period: periodAt(clock.now(), cycle),
+      period: last !== undefined && last.endsAtMs <= nowMs ? last : periodAt(nowMs, cycle),
       newId: () => timedId('hold'),
       log,
     });
@@ -106,51 +96,6 @@ function openBooks(
     store.close();
     throw error;
   }
-}
-
-function summaryOf(
-  { options, control, ledger }: Engine,
-  url: string,
-  metricsUrl: string | null,
-): readonly string[] {
-  const { settings } = options;
-  const { budget } = settings.routing;
-  const backends = control
-    .policy()
-    .backends.map(({ name, type, kind, health }) => `${name} (${type}, ${kind}, ${health})`);
-  return [
-    `Nexus ${options.version} listens on ${url}`,
-    `Dashboard        ${url}/`,
-    `Metrics          ${metricsUrl ?? url}/metrics`,
-    `Backends         ${backends.join(', ') || 'none: add [[backends]], or start Ollama'}`,
-    budget === null
-      ? 'Budget           none: nothing is enforced'
-      : `Budget           ${control.policy().budget?.status}, month ${ledger.period().month}, action ${budget.hardLimitAction}`,
-    settings.ledger.path === ':memory:'
-      ? 'Ledger           in memory: spending is forgotten when this process ends'
-      : `Ledger           ${settings.ledger.path}`,
-  ];
-}
-
-async function waitUntil(isDone: () => boolean, mostMs: number, clock: Clock): Promise<boolean> {
-  const endMs = clock.monotonicMs() + mostMs;
-  while (!isDone()) {
-    if (clock.monotonicMs() >= endMs) return false;
-    await new Promise<void>((resolve) => {
-      setTimeout(resolve, POLL_MS);
-    });
-  }
-  return true;
-}
-
-/** Resolves when the promise does, or after a time. */
-async function atMost(work: Promise<unknown>, mostMs: number): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const limit = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, mostMs);
-  });
-  await Promise.race([work, limit]);
-  clearTimeout(timer);
 }
 
 /** Closers run in the opposite order of their opening; one that fails does not keep the others from running. */
@@ -197,10 +142,15 @@ interface Engine {
   readonly router: Router;
   readonly load: LoadBook;
   readonly observation: Observation;
+  readonly inspection: Inspection;
 }
 
 function openLog({ settings, logStream, warnings = [] }: GatewayOptions): ClosableLog {
-  const secrets = [settings.server.apiKey, ...settings.backends.map(({ apiKey }) => apiKey)];
+  const secrets = [
+    settings.server.apiKey,
+    ...settings.backends.map(({ apiKey }) => apiKey),
+    ...settings.alerts.webhooks.map(({ secret }) => secret),
+  ];
   const log = createLog(
     settings.logging,
     logStream ?? process.stdout,
@@ -229,6 +179,13 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
   });
   closers.add(() => upstream.close());
+  const inspection = await startInspection({
+    now: () => clock.now(),
+    log,
+    page: settings.control.inspector,
+    stately: options.stately ?? false,
+  });
+  closers.add(() => inspection.close());
   const control = startControlPlane({
     clock,
     ioClock,
@@ -242,6 +199,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     totals: () => ledger.totals(),
     openPeriod: (period) => ledger.openPeriod(period),
     audit: () => ledger.audit(),
+    ...(inspection.inspect && { inspect: inspection.inspect }),
   });
   closers.add(() => control.stop());
   ledger.onTotals((totals) => control.totalsChanged(totals));
@@ -258,9 +216,21 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     resolveAlias: (model) => router.resolve(model).model,
     pending: (backend) => load.pending(backend),
-    isLedgerWritable: () => ledger.isHealthy(),
   });
-  return { options, clocks, log, ledger, tokens, upstream, control, router, load, observation };
+  closers.add(() => observation.stop());
+  return {
+    options,
+    clocks,
+    log,
+    ledger,
+    tokens,
+    upstream,
+    control,
+    router,
+    load,
+    observation,
+    inspection,
+  };
 }
 
 interface Gate {
@@ -303,25 +273,39 @@ function servicesOf(engine: Engine, gate: Gate): Services {
 interface Doors {
   readonly main: Listener;
   readonly metrics: Listener | null;
-  readonly dashboard: Dashboard;
+  readonly closePages: () => void;
+}
+
+function openInspector(engine: Engine): Inspector | null {
+  const { options, clocks, inspection } = engine;
+  const { settings, version } = options;
+  const { journal } = inspection;
+  if (journal === null) return null;
+  const cycle = settings.routing.budget ?? CALENDAR_MONTH;
+  const guard = authenticate(settings.server.apiKey);
+  return createInspector(
+    version,
+    inspectedGateway({ ...engine, ...clocks, cycle, journal, guard }),
+  );
 }
 
 async function openDoors(engine: Engine, services: Services, closers: Closers): Promise<Doors> {
   const { options, clocks, log, observation } = engine;
   const { settings, version } = options;
   const dashboard = createDashboard({
-    view() {
-      const { stats, policy, nowMs } = observation.read();
-      const { tiers, recent, events } = stats;
-      const view = { version, nowMs, policy, stats: observation.stats() };
-      return dashboardView({ ...view, tiers, recent, events });
-    },
+    view: () => dashboardView({ version, ...observation.frame() }),
     subscribe: (listener) => observation.subscribe(listener),
     clock: clocks.ioClock,
     log,
     guard: authenticate(settings.server.apiKey),
   });
-  closers.add(() => dashboard.close());
+  const inspector = openInspector(engine);
+  if (inspector !== null) dashboard.router.use(inspector.router);
+  const closePages = (): void => {
+    dashboard.close();
+    inspector?.close();
+  };
+  closers.add(closePages);
   const { host, port } = settings.server;
   const main = await listen(createApp(services, dashboard.router), host, port);
   closers.add(() => main.close());
@@ -330,18 +314,18 @@ async function openDoors(engine: Engine, services: Services, closers: Closers): 
       ? null
       : await listen(createMetricsApp(services), host, settings.metrics.port);
   if (metrics !== null) closers.add(() => metrics.close());
-  return { main, metrics, dashboard };
+  return { main, metrics, closePages };
 }
 
 /** Takes no new requests, lets those in flight end, and gives up what has not ended in time. */
 async function drain(
   { options, clocks, log, load }: Engine,
   gate: Gate,
-  { main, dashboard }: Doors,
+  { main, closePages }: Doors,
 ): Promise<void> {
   gate.isOpen = false;
   log.info('stopping: no new requests are taken', { inFlight: load.active });
-  dashboard.close();
+  closePages();
   main.refuseNew();
   const mostMs = options.settings.server.drainTimeoutSeconds * 1000;
   if (await waitUntil(() => load.active === 0, mostMs, clocks.ioClock)) return;
@@ -357,14 +341,19 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
   await atMost(control.probeAll(), FIRST_PROBE_MS);
   const doors = await openDoors(engine, servicesOf(engine, gate), closers);
   const metricsUrl = doors.metrics?.url ?? null;
-  const summary = summaryOf(engine, doors.main.url, metricsUrl);
+  const { url } = doors.main;
+  // Next to the gateway's own port, so that a page that is left open finds it again after a restart.
+  const statelyUrl = await engine.inspection.openStately(Number(new URL(url).port) + 1);
+  const policy = control.policy();
+  const { month } = control.period();
+  const summary = summaryLines({ ...options, policy, month, url, metricsUrl, statelyUrl });
   for (const line of summary) log.info(line.replace(/ {2,}/, ': '));
   // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
   const models = options.settings.backends.flatMap((backend) => backend.models);
   void tokens.warmUp(models).catch(() => undefined);
   let stopping: Promise<void> | null = null;
   return {
-    url: doors.main.url,
+    url,
     metricsUrl,
     summary,
     stop: () => (stopping ??= drain(engine, gate, doors).then(() => closers.run())),
@@ -381,4 +370,9 @@ export async function verifyLedgerFile(path: string): Promise<readonly AuditRepo
   } finally {
     store.close();
   }
+}
+
+/** The inspector page without a gateway: it simulates. */
+export async function serveInspector(version: string, port: number): Promise<Listener> {
+  return await listen(createInspectorApp(version), '127.0.0.1', port);
 }

@@ -39,7 +39,18 @@ const LADDER: Readonly<Record<string, readonly string[]>> = {
     'src/http',
     'machines',
   ],
-  'src/cli': ['src/core', 'src/config', 'src/main.ts'],
+  // A second composition root: the rooms of a gateway without its doors.
+  'src/simulation': [
+    'src/core',
+    'src/routing',
+    'src/ledger',
+    'src/metering',
+    'src/telemetry',
+    'src/control',
+    'src/http',
+    'machines',
+  ],
+  'src/cli': ['src/core', 'src/config', 'src/main.ts', 'src/simulation'],
 };
 
 /** Every package in use and the rooms that may know it; `(types)` marks a room that may import its types only. */
@@ -55,6 +66,9 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   '@pydantic/genai-prices': ['src/metering'],
   'prom-client': ['src/telemetry'],
   winston: ['src/telemetry'],
+  '@statelyai/inspect': ['src/telemetry'],
+  // Comes with the package above; the bridge has a server of its own, bound to this machine only.
+  ws: ['src/telemetry'],
 };
 
 const MAX_LINES = 400;

@@ -13,6 +13,16 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/demo.ts')).demo,
   },
   {
+    words: 'simulate',
+    summary: 'Play traffic against a config and see what would have happened.',
+    load: async () => (await import('./commands/simulate.ts')).simulate,
+  },
+  {
+    words: 'inspect',
+    summary: 'See the statecharts and play with them in a browser.',
+    load: async () => (await import('./commands/inspect.ts')).inspect,
+  },
+  {
     words: 'check',
     summary: 'Validate a config and show what would run.',
     load: async () => (await import('./commands/check.ts')).check,

@@ -75,22 +75,11 @@ function buildPrices(raw: RawBackend, path: KeyPath): Readonly<Record<string, Pr
 
 function buildUrl(raw: RawBackend, path: KeyPath): string {
   const place = [...path, 'url'];
-  if (raw.type === 'simulated') {
-    if (raw.url !== undefined)
-      throw new KeyProblem(
-        place,
-        'has no use: a simulated backend answers by itself; leave it out',
-      );
-    return '';
-  }
-  const { url } = raw;
-  if (url === undefined) {
-    const usual = usualUrlOf(raw.type);
-    throw new KeyProblem(
-      place,
-      `is missing; ${usual === null ? 'use one like http://127.0.0.1:8080' : `for ${raw.type} it is usually ${usual}`}`,
-    );
-  }
+  // A simulated backend answers by itself, at an address of its own; a URL is allowed, so that one line can switch a
+  // file between the two.
+  if (raw.type === 'simulated') return '';
+  const url = raw.url ?? usualUrlOf(raw.type);
+  if (url === null) throw new KeyProblem(place, 'is missing; use one like http://127.0.0.1:8080');
   return atKey(place, () => normalizeBaseUrl(url));
 }
 
@@ -150,8 +139,10 @@ export function buildBackends(raws: readonly RawBackend[], env: Environment): Bu
     }
     names.add(raw.name);
     const backend = buildBackend(raw, env, path);
-    if (backend.apiKeyEnv !== null && backend.apiKey === null) {
-      const reason = `the environment variable ${backend.apiKeyEnv} is not set`;
+    // A variable that the file names is meant to be there. Without one, a server that asks for no key may stand behind
+    // the URL: a proxy, or a test.
+    if (raw.api_key_env !== undefined && backend.apiKey === null) {
+      const reason = `the environment variable ${raw.api_key_env} is not set`;
       leftOut.push({ name: raw.name, type: raw.type, reason });
     } else backends.push(backend);
   }

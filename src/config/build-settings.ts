@@ -1,5 +1,6 @@
 /** From the validated document to the settings that the gateway runs on. */
 import type { Settings } from '../core/settings.ts';
+import { buildAlerts } from './build-alerts.ts';
 import { buildBackends, type LeftOutBackend } from './build-backends.ts';
 import { buildRouting } from './build-routing.ts';
 import { KeyProblem } from './config-error.ts';
@@ -55,6 +56,12 @@ function warningsOf(raw: RawConfig, leftOut: readonly LeftOutBackend[]): readonl
   if (raw.routing.budget && raw.routing.budget.monthly_limit_usd === undefined) {
     warnings.push('routing.budget has no monthly_limit_usd, so no budget is enforced');
   }
+  const { webhooks } = raw.alerts;
+  if (webhooks.length > 0 && raw.routing.budget?.monthly_limit_usd === undefined) {
+    warnings.push(
+      'there are alerts.webhooks but no budget, so nothing but the turn of the month is told',
+    );
+  }
   const { host, api_key_env: keyVariable } = raw.server;
   if (!isLoopback(host) && keyVariable === undefined) {
     warnings.push(
@@ -91,6 +98,7 @@ export function buildSettings(raw: RawConfig, env: Environment): BuiltSettings {
     },
     routing: buildRouting(raw.routing),
     ledger: raw.ledger,
+    alerts: buildAlerts(raw.alerts, env),
     control: raw.control,
     backends,
   };

@@ -6,6 +6,7 @@ import type {
   PriceSettings,
   RoutingPolicySettings,
   Settings,
+  WebhookSettings,
 } from '../core/settings.ts';
 
 const PICO_PER_MICRO = 1_000_000;
@@ -83,6 +84,20 @@ function describePolicy(policy: RoutingPolicySettings): object {
   };
 }
 
+function describeWebhook(webhook: WebhookSettings): object {
+  return {
+    name: webhook.name,
+    // The rest of it is often a secret.
+    url: `${new URL(webhook.url).origin}/...`,
+    secret_env: webhook.secretEnv,
+    secret: describeKey(webhook.secret),
+    thresholds_percent: webhook.thresholdsPercent,
+    events: webhook.events,
+    timeout_seconds: webhook.timeoutSeconds,
+    max_attempts: webhook.maxAttempts,
+  };
+}
+
 /**
  * A plain object for `JSON.stringify`: every key with its value in force, also where that is the default. Holds no
  * secret.
@@ -119,6 +134,7 @@ export function describeSettings(settings: Settings): object {
       budget: routing.budget === null ? null : describeBudget(routing.budget),
     },
     ledger: { path: settings.ledger.path },
+    alerts: { webhooks: settings.alerts.webhooks.map(describeWebhook) },
     control: { clock: settings.control.clock, inspector: settings.control.inspector },
     backends: settings.backends.map(describeBackend),
   };

@@ -40,9 +40,12 @@ export interface LoadedConfig {
 
 /** Variables that the document names as the places of keys. */
 function namedVariables(document: Table): ReadonlySet<string> {
-  const { server, backends } = document;
-  const places = [server, ...(Array.isArray(backends) ? backends : [])];
-  const names = places.map((place: unknown) => (isTable(place) ? place['api_key_env'] : undefined));
+  const { server, backends, alerts } = document;
+  const webhooks = isTable(alerts) ? alerts['webhooks'] : undefined;
+  const places: readonly unknown[] = [server, backends, webhooks].flat();
+  const names = places.flatMap((place) =>
+    isTable(place) ? [place['api_key_env'], place['secret_env']] : [],
+  );
   return new Set(names.filter((name) => typeof name === 'string'));
 }
 

@@ -1,5 +1,6 @@
 /** The document once the schema has accepted it and filled in its defaults; spelled as in the file. */
 import type {
+  AlertKind,
   BackendKind,
   BackendType,
   RoutingSettings,
@@ -60,6 +61,16 @@ export interface RawPolicy {
   readonly fallback_allowed: boolean;
 }
 
+export interface RawWebhook {
+  readonly name?: string;
+  readonly url: string;
+  readonly secret_env: string;
+  readonly thresholds_percent: readonly number[];
+  readonly events: readonly AlertKind[];
+  readonly timeout_seconds: number;
+  readonly max_attempts: number;
+}
+
 export interface RawConfig {
   readonly server: {
     readonly host: string;
@@ -87,6 +98,7 @@ export interface RawConfig {
     readonly budget?: RawBudget;
   };
   readonly ledger: Settings['ledger'];
+  readonly alerts: { readonly webhooks: readonly RawWebhook[] };
   readonly control: Settings['control'];
   readonly backends: readonly RawBackend[];
 }

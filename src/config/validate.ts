@@ -48,7 +48,8 @@ function unknownKey(path: KeyPath, name: string): KeyProblem {
 
 /** A value as it would be written in TOML, short; a key that was put where only its variable's name belongs stays secret. */
 function describeValue(path: KeyPath, value: unknown): string {
-  if (path.at(-1) === 'api_key_env') return 'no name of an environment variable';
+  const key = path.at(-1);
+  if (key === 'api_key_env' || key === 'secret_env') return 'no name of an environment variable';
   if (Array.isArray(value)) return 'a list';
   if (isTable(value)) return 'a table';
   const text = typeof value === 'number' ? String(value) : JSON.stringify(value);

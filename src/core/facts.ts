@@ -12,6 +12,22 @@ export interface TokensCounted {
   readonly seconds: number;
 }
 
+/** One attempt is about to be sent: what can be seen of a request while it runs. */
+export interface AttemptBegan {
+  readonly requestId: string;
+  readonly atMs: number;
+  readonly stream: boolean;
+  /** As asked, and as sent. */
+  readonly modelRequested: string;
+  readonly model: string;
+  readonly backend: string;
+  readonly backendKind: BackendKind;
+  readonly routeReason: RouteReason;
+  /** 1 for the first attempt of a request. */
+  readonly attempt: number;
+  readonly held: NanoUsd;
+}
+
 /** One attempt ended, as health and load see it. */
 export interface AttemptEnded {
   readonly backend: string;
@@ -57,6 +73,8 @@ export interface RequestEnded {
 
 export interface Facts {
   tokensCounted(fact: TokensCounted): void;
+  /** Followed by another of the same request, or by its `requestEnded`. */
+  attemptBegan?(fact: AttemptBegan): void;
   attemptEnded(fact: AttemptEnded): void;
   requestEnded(fact: RequestEnded): void;
 }

@@ -81,6 +81,23 @@ export interface BudgetSettings {
   readonly unknownPrice: UnknownPricePolicy;
 }
 
+export type AlertKind = 'threshold' | 'month_rollover' | 'drift' | 'hard_limit';
+
+/** A receiver of alerts. */
+export interface WebhookSettings {
+  /** For logs and metrics; the URL itself may be a secret. */
+  readonly name: string;
+  readonly url: string;
+  readonly secretEnv: string;
+  /** Keys the signature; read once from the environment by the loader, never printed or logged. */
+  readonly secret: string;
+  /** Told when the spending reaches them, each once in a billing month. */
+  readonly thresholdsPercent: readonly number[];
+  readonly events: readonly AlertKind[];
+  readonly timeoutSeconds: number;
+  readonly maxAttempts: number;
+}
+
 export interface RoutingPolicySettings {
   /** Glob over the model name after aliases: `*`, `?`, `[..]`, `{a,b}`. The first match in file order applies. */
   readonly modelPattern: string;
@@ -132,6 +149,7 @@ export interface Settings {
     /** SQLite file; `:memory:` keeps nothing and is said loudly at start. */
     readonly path: string;
   };
+  readonly alerts: { readonly webhooks: readonly WebhookSettings[] };
   readonly control: { readonly clock: 'system' | 'injected'; readonly inspector: boolean };
   readonly backends: readonly BackendSettings[];
 }

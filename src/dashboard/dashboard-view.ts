@@ -1,7 +1,7 @@
 /** What the dashboard shows: one JSON object, made anew for each frame. */
 import { unreachable } from '../core/assert.ts';
 import type { ControlEvent } from '../core/control.ts';
-import type { RequestEnded } from '../core/facts.ts';
+import type { AttemptBegan, RequestEnded } from '../core/facts.ts';
 import { formatUsd, toUsdNumber } from '../core/money.ts';
 import type { Posture, RoutingPolicy } from '../core/policy.ts';
 import type { TokenTier } from '../core/usage.ts';
@@ -10,9 +10,15 @@ export interface DashboardInput {
   readonly version: string;
   readonly nowMs: number;
   readonly policy: RoutingPolicy;
+  /** Whether the page with the charts is served. */
+  readonly inspector: boolean;
   /** The body of `GET /v1/stats`, budget and forecast included. */
   readonly stats: object;
+  /** The course of the billing month, made ready elsewhere. */
+  readonly month: object;
   readonly tiers: Readonly<Record<TokenTier, number>>;
+  /** `oldest`: longest under way first. */
+  readonly inFlight: { readonly total: number; readonly oldest: readonly AttemptBegan[] };
   /** Newest first. */
   readonly recent: readonly RequestEnded[];
   /** Newest first. */
@@ -36,6 +42,19 @@ interface RequestRow {
   readonly duration_ms: number;
 }
 
+interface InFlightRow {
+  readonly id: string;
+  readonly model_requested: string;
+  readonly model: string;
+  readonly backend: string;
+  readonly backend_type: string;
+  readonly route_reason: string;
+  readonly attempt: number;
+  readonly stream: boolean;
+  readonly held_usd: number;
+  readonly seconds: number;
+}
+
 interface EventRow {
   readonly time: string;
   /** How loud it is shown. */
@@ -48,25 +67,50 @@ export interface DashboardView {
   readonly version: string;
   readonly now: string;
   readonly posture: Posture;
+  readonly inspector: boolean;
   readonly stats: object;
+  readonly month: object;
   readonly tiers: Readonly<Record<TokenTier, number>>;
+  readonly in_flight: { readonly total: number; readonly requests: readonly InFlightRow[] };
   readonly recent: readonly RequestRow[];
   readonly events: readonly EventRow[];
 }
 
 export function dashboardView(input: DashboardInput): DashboardView {
-  const { version, nowMs, policy, stats, tiers, recent, events } = input;
+  const { version, nowMs, policy, inspector, stats, month, tiers, inFlight, recent, events } =
+    input;
   return {
     version,
     now: new Date(nowMs).toISOString(),
     posture: policy.posture,
+    inspector,
     stats,
+    month,
     tiers,
+    in_flight: {
+      total: inFlight.total,
+      requests: inFlight.oldest.map((fact) => inFlightRow(fact, nowMs)),
+    },
     recent: recent.map(requestRow),
     events: events.map(({ atMs, event }) => ({
       time: new Date(atMs).toISOString(),
       ...describe(event),
     })),
+  };
+}
+
+function inFlightRow(fact: AttemptBegan, nowMs: number): InFlightRow {
+  return {
+    id: fact.requestId,
+    model_requested: fact.modelRequested,
+    model: fact.model,
+    backend: fact.backend,
+    backend_type: fact.backendKind,
+    route_reason: fact.routeReason,
+    attempt: fact.attempt,
+    stream: fact.stream,
+    held_usd: toUsdNumber(fact.held),
+    seconds: Math.max(0, Math.round((nowMs - fact.atMs) / 1000)),
   };
 }
 

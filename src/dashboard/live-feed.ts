@@ -3,7 +3,6 @@ import type { ServerResponse } from 'node:http';
 import type { Clock } from '../core/clock.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Log } from '../core/log.ts';
-import type { DashboardView } from './dashboard-view.ts';
 
 /** A burst of changes makes one frame. The delay also keeps the work away from the request that made the change. */
 const GATHER_MS = 100;
@@ -12,7 +11,8 @@ const IDLE_MS = 2_000;
 const MOST_VIEWERS = 32;
 
 export interface FeedSources {
-  readonly view: () => DashboardView;
+  /** The whole of what a page shows, at this moment. */
+  readonly view: () => object;
   /** Calls the listener after anything that the view shows may have changed. Returns the way to stop that. */
   readonly subscribe: (listener: () => void) => () => void;
   readonly clock: Pick<Clock, 'setTimeout' | 'clearTimeout'>;

@@ -18,6 +18,8 @@ import { setBudgetHeaders, setRouteHeaders } from './response-headers.ts';
 import { chargeOfAnswer, chargeOfHold } from './settlement.ts';
 
 const ERROR_BODY_BYTES = 1024 * 1024;
+/** A reverse proxy's own time-outs (504, and 524 at Cloudflare): the backend behind it may have answered, and billed. */
+const UNKNOWN_OUTCOMES: ReadonlySet<number> = new Set([504, 524]);
 
 /** `answered`: the client has its answer, or has left; nothing more is to be tried. */
 export type AttemptResult =
@@ -45,6 +47,7 @@ export class Attempt {
     trace.attempts += 1;
     trace.plan = plan;
     trace.reason = reason;
+    this.#reportBegin();
     const leave = load.begin(plan.candidate.backend);
     const abort = (): void => this.#controller.abort();
     giveUp.addEventListener('abort', abort, { once: true });
@@ -68,6 +71,24 @@ export class Attempt {
       leave();
       trace.upstreamMs += ioClock.monotonicMs() - startedAtMs;
     }
+  }
+
+  #reportBegin(): void {
+    const { services, request } = this.#context;
+    const { plan, hold, reason } = this.#started;
+    const { backend, kind, model } = plan.candidate;
+    services.facts.attemptBegan?.({
+      requestId: request.id,
+      atMs: services.clock.now(),
+      stream: request.stream,
+      modelRequested: request.model,
+      model,
+      backend,
+      backendKind: kind,
+      routeReason: reason,
+      attempt: hold.attempt,
+      held: hold.amount,
+    });
   }
 
   #endHold(end: () => void): void {
@@ -186,17 +207,20 @@ export class Attempt {
     return ANSWERED;
   }
 
-  #settleRelayed({ reader }: UpstreamAnswer, { end }: Relayed): void {
+  #settleRelayed({ reader, isStream }: UpstreamAnswer, { end }: Relayed): void {
     const { ledger, prices, tokens } = this.#context.services;
     const { plan, hold } = this.#started;
-    const isKnown = end === 'complete' || reader.usage() !== null || reader.outputText() !== '';
+    // A stream is made as it passes. A JSON answer was made, and billed, whole before its first byte came: a piece of
+    // it says nothing.
+    const isKnown =
+      end === 'complete' || reader.usage() !== null || (isStream && reader.outputText() !== '');
     if (isKnown)
       return this.#settle(
         chargeOfAnswer(prices, plan, reader, tokens),
         end === 'complete' ? undefined : `answer ${end}`,
       );
-    // Headers and not a word: the provider may have generated and billed anything up to the hold.
-    if (this.#controller.signal.aborted)
+    // The provider may have generated and billed anything up to the hold.
+    if (this.#controller.signal.aborted && end !== 'idle')
       return this.#settle(chargeOfHold(plan), 'given up before an answer');
     return ledger.suspend(hold.id, `no answer: ${end}`);
   }
@@ -241,11 +265,18 @@ export class Attempt {
     }
   }
 
-  /** An error status is not billed. The client's own mistakes are passed through at once, the rest is kept. */
+  /**
+   * An error status is not billed, unless it only says that somebody in front of the backend gave up waiting for it.
+   * The client's own mistakes are passed through at once, the rest is kept.
+   */
   async #takeError(answer: UpstreamAnswer): Promise<AttemptResult> {
     const { services } = this.#context;
     const { ledger, ioClock, settings } = services;
-    this.#endHold(() => ledger.release(this.#started.hold.id, `backend answered ${answer.status}`));
+    const { id } = this.#started.hold;
+    const note = `backend answered ${answer.status}`;
+    this.#endHold(() =>
+      UNKNOWN_OUTCOMES.has(answer.status) ? ledger.suspend(id, note) : ledger.release(id, note),
+    );
     const timer = ioClock.setTimeout(
       () => this.#controller.abort(),
       settings.server.requestTimeoutSeconds * 1000,

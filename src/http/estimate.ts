@@ -66,9 +66,11 @@ async function estimate(services: Services, request: ModelRequest): Promise<obje
   for (const candidate of decision.candidates) {
     const own = counts.get(candidate.model);
     if (own === undefined) continue;
+    const { held, settled, suspense } = ledger.totals();
     const plan = planAttempt(request, candidate, own, prices, {
       headroom: ledger.headroom(),
-      held: ledger.totals().held,
+      held,
+      spent: settled + suspense,
       othersWaiting: load.active > 0,
     });
     if (plan.kind === 'fits') return { ...head, ...planJson(plan) };

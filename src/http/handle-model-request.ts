@@ -53,6 +53,8 @@ function report(
 ): void {
   const { facts, clock, ioClock, control } = services;
   const clientGone = isClientGone(response) && !response.writableFinished;
+  // Whatever went wrong after it left (half a body is no JSON) is not what this request ended with.
+  const leftUnanswered = clientGone && !response.headersSent;
   const durationMs = ioClock.monotonicMs() - startedAtMs;
   const served = error === null && trace.plan !== null ? trace.plan : null;
   facts.requestEnded({
@@ -66,10 +68,8 @@ function report(
     backendKind: served?.candidate.kind ?? null,
     routeReason: served === null ? null : trace.reason,
     attempts: trace.attempts,
-    status:
-      error?.status ??
-      (clientGone && !response.headersSent ? CLIENT_CLOSED_REQUEST : response.statusCode),
-    errorCode: error?.code ?? null,
+    status: leftUnanswered ? CLIENT_CLOSED_REQUEST : (error?.status ?? response.statusCode),
+    errorCode: leftUnanswered ? null : (error?.code ?? null),
     clientGone,
     usage: trace.charge?.usage ?? null,
     basis: trace.charge?.basis ?? null,
@@ -165,8 +165,10 @@ async function serve(
         requestId: id,
         error: thrown instanceof Error ? thrown : String(thrown),
       });
-    if (!response.headersSent) setBudgetHeaders(response, control.policy(), ledger.totals());
-    writeError(response, error);
+    if (!isClientGone(response)) {
+      if (!response.headersSent) setBudgetHeaders(response, control.policy(), ledger.totals());
+      writeError(response, error);
+    }
   } finally {
     leave?.();
     report(services, response, { route, request, error, trace, startedAtMs, id });

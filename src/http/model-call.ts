@@ -2,13 +2,17 @@
  * One request from its decision to its end: candidates in order, each held before it is sent, until one answers. The
  * loop never goes back to the router.
  */
-import { assert } from '../core/assert.ts';
-import type { Candidate, RouteReason } from '../core/request.ts';
+import type { Candidate } from '../core/request.ts';
 import type { TokenCount } from '../core/usage.ts';
 import { Attempt } from './attempt.ts';
 import { errorOfFailures, type AttemptFailure } from './attempt-failure.ts';
 import type { CallContext, StartedAttempt } from './call-context.ts';
-import { planAttempt } from './plan-attempt.ts';
+import {
+  chooseAttempt,
+  showsThatNothingFits,
+  somethingFits,
+  type Choice,
+} from './choose-attempt.ts';
 import {
   ledgerUnavailable,
   refusalFor,
@@ -16,10 +20,6 @@ import {
   type CandidateRefusal,
 } from './refusal.ts';
 import { isClientGone } from './relay.ts';
-
-type Choice =
-  | { readonly kind: 'start'; readonly started: StartedAttempt; readonly next: number }
-  | { readonly kind: 'none'; readonly refusals: readonly CandidateRefusal[] };
 
 /** Serves the request. Throws `GatewayError` when nothing was sent to the client and nothing can be. */
 export async function runModelCall(context: CallContext): Promise<void> {
@@ -58,58 +58,12 @@ function countOf({ counts }: CallContext, model: string): TokenCount {
   return count;
 }
 
-/** The first candidate from `from` on whose hold fits, held. Synchronous. */
 function choose(context: CallContext, candidates: readonly Candidate[], from: number): Choice {
   const { services, request, trace } = context;
   const { ledger, prices, load } = services;
-  const refusals: CandidateRefusal[] = [];
-  for (const [offset, candidate] of candidates.slice(from).entries()) {
-    const money = {
-      headroom: ledger.headroom(),
-      held: ledger.totals().held,
-      othersWaiting: load.active > 1,
-    };
-    const plan = planAttempt(request, candidate, countOf(context, candidate.model), prices, money);
-    if (plan.kind !== 'fits') {
-      refusals.push({ candidate, result: plan });
-      continue;
-    }
-    const reserved = ledger.reserve({
-      requestId: request.id,
-      attempt: trace.attempts + 1,
-      backend: candidate.backend,
-      backendKind: candidate.kind,
-      model: candidate.model,
-      amount: plan.hold,
-      priceVersion: plan.price.version,
-    });
-    if (reserved.kind === 'held') {
-      const reason = reasonOf(candidate, trace.attempts, refusals);
-      return {
-        kind: 'start',
-        started: { plan, hold: reserved.hold, reason },
-        next: from + offset + 1,
-      };
-    }
-    // Planned against the same headroom in the same instant, so the only reason left is the store.
-    assert(
-      reserved.kind === 'unavailable',
-      'a planned hold fits the headroom it was planned against',
-    );
-    refusals.push({ candidate, result: { kind: 'ledger_unavailable' } });
-  }
-  return { kind: 'none', refusals };
-}
-
-function reasonOf(
-  candidate: Candidate,
-  attempts: number,
-  refusals: readonly CandidateRefusal[],
-): RouteReason {
-  if (attempts > 0) return 'failover';
-  return refusals.some(({ result }) => result.kind === 'no_room')
-    ? 'budget-hard-limit'
-    : candidate.reason;
+  const countFor = (model: string): TokenCount => countOf(context, model);
+  const input = { ledger, prices, load, request, countOf: countFor, attempts: trace.attempts };
+  return chooseAttempt(input, candidates, from);
 }
 
 /** Makes the hold durable, then runs the attempt. Null when the client has its answer. */
@@ -143,11 +97,10 @@ async function heldAttempt(
 }
 
 function refuse({ services, request }: CallContext, refusals: readonly CandidateRefusal[]): Error {
-  const { control, ledger } = services;
-  const isProof = refusals.some(
-    ({ result }) => result.kind === 'no_room' && result.provesExhaustion,
-  );
-  if (ledger.totals().held === 0 && isProof) control.nothingFits();
+  const { control, ledger, prices } = services;
+  const isOtherAffordable = (): boolean =>
+    somethingFits(control.policy(), prices, ledger.headroom() ?? 0, request.receivedAtMs);
+  if (showsThatNothingFits(ledger, refusals, isOtherAffordable)) control.nothingFits();
   return withBudgetContext(refusalFor(refusals, request.model), control, ledger);
 }
 

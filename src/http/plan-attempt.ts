@@ -22,8 +22,9 @@ const LARGEST_OUTPUT = 1_000_000;
 /** Output expected of a chat answer, for estimates shown to people. Holds never use it. */
 const TYPICAL_OUTPUT = 256;
 /**
- * A refusal shows that the month is used up only if an ordinary request would be refused too. Without this one
- * oversized prompt could close the budget for everybody.
+ * A refusal shows that the month is used up only if an ordinary request, with one answer to a prompt of this size at the
+ * most, would be refused too, and would not have been at the start of the month. Without this one oversized request
+ * could close the budget for everybody.
  */
 const ORDINARY_INPUT = 8192;
 
@@ -32,6 +33,8 @@ export interface Money {
   readonly headroom: NanoUsd | null;
   /** Held by requests in flight in this month. */
   readonly held: NanoUsd;
+  /** Settled and in suspense in this month. */
+  readonly spent: NanoUsd;
   /** Another request is in the gateway at this moment. */
   readonly othersWaiting: boolean;
 }
@@ -60,8 +63,10 @@ export type PlanResult =
       readonly least: NanoUsd;
       /** It would fit if every hold in flight ended without a charge. */
       readonly fitsWhenIdle: boolean;
-      /** Not even an ordinary request fits what is left. */
+      /** Not even an ordinary request fits what is left, and that is because of what was spent. */
       readonly provesExhaustion: boolean;
+      /** Not even the whole limit pays for an ordinary request of this model. */
+      readonly exceedsLimit: boolean;
     };
 
 interface Sizing {
@@ -161,13 +166,15 @@ export function planAttempt(
   const ordinary = book.worstCase(
     price,
     Math.min(count.bound, ORDINARY_INPUT),
-    floor * request.choices,
+    floor,
     count.premiums,
   );
+  const limit = headroom + money.held + money.spent;
   return {
     kind: 'no_room',
     least,
     fitsWhenIdle: least <= headroom + money.held,
-    provesExhaustion: ordinary > headroom,
+    provesExhaustion: ordinary > headroom && ordinary <= limit,
+    exceedsLimit: ordinary > limit,
   };
 }

@@ -153,6 +153,13 @@ function readMaximum(
   if (route === 'embeddings') return { maxOutputTokens: null, maxOutputField: null };
   const current = readWhole(body, 'max_completion_tokens', MAX_OUTPUT_TOKENS);
   const older = readWhole(body, 'max_tokens', MAX_OUTPUT_TOKENS);
+  // OpenAI refuses both together, other backends obey the one or the other: a hold for the smaller could be too small.
+  if (current !== null && older !== null && current !== older && route === 'chat') {
+    throw invalid(
+      '`max_tokens` and `max_completion_tokens` differ, and backends do not agree which one counts. Send one of them.',
+      'max_tokens',
+    );
+  }
   if (current !== null && route === 'chat')
     return { maxOutputTokens: current, maxOutputField: 'max_completion_tokens' };
   // OpenAI's own default for the legacy route is 16 tokens; it is not assumed, since other backends differ.

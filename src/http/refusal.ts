@@ -2,7 +2,7 @@
 import type { ControlPlane } from '../core/control.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { LedgerAdmin } from '../core/ledger.ts';
-import { formatUsd, formatUsdExact } from '../core/money.ts';
+import { formatUsdExact } from '../core/money.ts';
 import type { Candidate } from '../core/request.ts';
 import type { PlanResult } from './plan-attempt.ts';
 
@@ -87,7 +87,7 @@ export function withBudgetContext(
       limit_usd: formatUsdExact(budget.limit),
       spent_usd: formatUsdExact(spent),
       held_usd: formatUsdExact(totals.held),
-      remaining_usd: formatUsd(Math.max(0, budget.limit - spent), 9),
+      remaining_usd: formatUsdExact(Math.max(0, budget.limit - spent)),
       resets_at: new Date(period.endsAtMs).toISOString(),
       what_to_do: 'Use a local model, raise monthly_limit_usd, or wait until resets_at.',
       ...error.context,

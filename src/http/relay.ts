@@ -9,18 +9,22 @@ import type { Clock } from '../core/clock.ts';
 /** A JSON answer up to this size is read whole before a byte goes out, so that a backend dying in it can be failed over. */
 export const WHOLE_ANSWER_BYTES = 8 * 1024 * 1024;
 
+/** How long a stream that has said its end marker may keep its connection open. Common backends need no millisecond. */
+const AFTER_END_MS = 250;
+
 type RelayEnd =
   /** The whole upstream body was seen. */
   | 'complete'
   /** The upstream body broke off. */
   | 'broken'
-  /** Nothing came for the idle timeout. */
+  /** Nothing came from the backend for the idle timeout. */
   | 'idle';
 
 export interface RelayOptions {
   readonly answer: UpstreamAnswer;
   readonly response: ServerResponse;
   readonly clock: Clock;
+  /** How long the backend may send nothing, and the client take nothing. */
   readonly idleTimeoutMs: number;
   /** Gives the upstream call up. */
   readonly abort: () => void;
@@ -33,14 +37,23 @@ export function isClientGone(response: ServerResponse): boolean {
   return response.destroyed || response.closed || response.socket?.destroyed === true;
 }
 
-/** Resolves when the response can take more, or when the client leaves. */
-function writable(response: ServerResponse): Promise<void> {
+/**
+ * Resolves when the response can take more, or when the client has left. One that takes nothing for `stallMs` is taken
+ * for gone: else it could keep its hold, and with it a part of the budget, for as long as it likes.
+ */
+function writable(response: ServerResponse, clock: Clock, stallMs: number): Promise<void> {
   return new Promise((resolve) => {
     const done = (): void => {
+      clock.clearTimeout(timer);
       response.off('drain', done);
       response.off('close', done);
       resolve();
     };
+    const timer = clock.setTimeout(() => {
+      response.destroy();
+      // One that waits in line behind another answer has no socket yet, and would not say that it is closed.
+      done();
+    }, stallMs);
     response.on('drain', done);
     response.on('close', done);
   });
@@ -81,9 +94,12 @@ export class ClientWatch {
   }
 }
 
-async function send(response: ServerResponse, bytes: Buffer): Promise<void> {
+async function send(
+  { response, clock, idleTimeoutMs }: RelayOptions,
+  bytes: Buffer,
+): Promise<void> {
   if (bytes.length === 0 || isClientGone(response)) return;
-  if (!response.write(bytes)) await writable(response);
+  if (!response.write(bytes)) await writable(response, clock, idleTimeoutMs);
 }
 
 export interface Relayed {
@@ -104,10 +120,13 @@ export async function relayAnswer(options: RelayOptions, wholeBytes: number): Pr
   const { reader } = answer;
   let isIdle = false;
   const armIdle = (): unknown =>
-    clock.setTimeout(() => {
-      isIdle = true;
-      abort();
-    }, idleTimeoutMs);
+    clock.setTimeout(
+      () => {
+        isIdle = true;
+        abort();
+      },
+      reader.isComplete() ? AFTER_END_MS : idleTimeoutMs,
+    );
   let idleTimer = armIdle();
   let headSent = false;
   let waiting: Buffer[] = [];
@@ -121,23 +140,25 @@ export async function relayAnswer(options: RelayOptions, wholeBytes: number): Pr
     if (!headSent) {
       headSent = true;
       if (!isClientGone(response)) writeHead();
-      await send(response, Buffer.concat(waiting));
+      await send(options, Buffer.concat(waiting));
       waiting = [];
     }
-    await send(response, bytes);
+    await send(options, bytes);
   };
   let end: RelayEnd;
   try {
     for await (const chunk of answer.body) {
+      // Not armed while a slow client is waited for: its pauses are not the backend's.
       clock.clearTimeout(idleTimer);
-      idleTimer = armIdle();
       await push(reader.push(chunk as Buffer));
+      idleTimer = armIdle();
     }
     const rest = reader.end();
     end = reader.isComplete() ? 'complete' : 'broken';
     if (rest.length > 0) await push(rest);
   } catch {
-    end = isIdle ? 'idle' : 'broken';
+    if (reader.isComplete()) end = 'complete';
+    else end = isIdle ? 'idle' : 'broken';
   } finally {
     clock.clearTimeout(idleTimer);
   }

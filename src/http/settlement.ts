@@ -1,6 +1,6 @@
 /** What an attempt is charged. The provider's usage wins, also when it is zero; without it what passed is counted. */
 import type { Charge } from '../core/ledger.ts';
-import { roundUpToNano } from '../core/money.ts';
+import { roundUpToNano, toPico } from '../core/money.ts';
 import type { PriceBook } from '../core/prices.ts';
 import type { TokenCounter } from '../core/tokens.ts';
 import type { AnswerReader } from '../core/upstream.ts';
@@ -8,7 +8,7 @@ import { NO_USAGE, type ChargeBasis, type TokenUsage } from '../core/usage.ts';
 import type { AttemptPlan } from './plan-attempt.ts';
 
 /** The charge for a usage at the price that was frozen at the hold. */
-function chargeFor(
+export function chargeFor(
   book: PriceBook,
   plan: AttemptPlan,
   usage: TokenUsage,
@@ -27,7 +27,10 @@ function meteredUsage(plan: AttemptPlan, reader: AnswerReader, tokens: TokenCoun
   };
 }
 
-/** The charge of an attempt that was answered, whole or in part. */
+/**
+ * The charge of an attempt that was answered, whole or in part. Only a provider's own figures can be more than the hold:
+ * a count of ours that comes out above it has counted wrong, and must not pass the limit.
+ */
 export function chargeOfAnswer(
   book: PriceBook,
   plan: AttemptPlan,
@@ -35,16 +38,20 @@ export function chargeOfAnswer(
   tokens: TokenCounter,
 ): Charge {
   const usage = reader.usage();
-  return usage === null
-    ? chargeFor(book, plan, meteredUsage(plan, reader, tokens), 'metered')
-    : chargeFor(book, plan, usage, 'provider');
+  if (usage !== null) return chargeFor(book, plan, usage, 'provider');
+  const charge = chargeFor(book, plan, meteredUsage(plan, reader, tokens), 'metered');
+  return charge.amount > plan.hold ? { ...charge, ...inFull(plan) } : charge;
+}
+
+/** The whole hold, as the money of a charge. */
+function inFull({ hold }: AttemptPlan): Pick<Charge, 'amount' | 'exactPico'> {
+  return { amount: hold, exactPico: toPico(hold).toString() };
 }
 
 /** The charge of an attempt of which nothing is known and nothing more will be: its hold. */
 export function chargeOfHold(plan: AttemptPlan): Charge {
   return {
-    amount: plan.hold,
-    exactPico: (BigInt(plan.hold) * 1000n).toString(),
+    ...inFull(plan),
     basis: 'assumed',
     usage: { ...NO_USAGE, input: plan.count.tokens },
   };

@@ -134,6 +134,12 @@ export const METRICS = {
     help: 'Attempts that are under way at a backend.',
     labels: ['backend'],
   },
+  webhookDeliveries: {
+    kind: 'counter',
+    name: 'nexus_webhook_deliveries_total',
+    help: 'Alerts by webhook and outcome: delivered, failed, dropped, or retried for each time one is sent again.',
+    labels: ['webhook', 'outcome'],
+  },
   actorFailures: {
     kind: 'counter',
     name: 'nexus_actor_failures_total',

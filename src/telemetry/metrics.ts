@@ -8,6 +8,7 @@ import type { BudgetStatus, BudgetView, RoutingPolicy } from '../core/policy.ts'
 import { boundedNames, sanitizeLabel } from './bounded-names.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { errorTypeOf } from './outcome.ts';
+import type { WebhookOutcome } from './webhook-sender.ts';
 import { NONE } from './words.ts';
 
 const STATUS_NUMBERS = { Normal: 0, SoftLimit: 1, HardLimit: 2 } as const satisfies Record<
@@ -24,10 +25,14 @@ const BUDGET_EVENTS = [
   'limit_decreased',
 ] as const satisfies readonly ControlEvent['kind'][];
 
+const WEBHOOK_OUTCOMES: readonly WebhookOutcome[] = ['delivered', 'retried', 'failed', 'dropped'];
+
 /** What the metrics read. The functions are called at each scrape, in one synchronous stretch. */
 export interface MetricSources {
   readonly version: string;
   readonly hasBudget: boolean;
+  /** Names of the webhooks that alerts are sent to. */
+  readonly webhooks: readonly string[];
   /** Names that the configuration gives: aliases, fallbacks. They are counted by name like those that are served. */
   readonly configuredNames: readonly string[];
   /** The name behind an alias: an alias that was resolved is no fallback. */
@@ -42,6 +47,7 @@ export interface MetricSources {
 
 export interface Metrics extends Facts {
   controlEvent(event: ControlEvent): void;
+  webhookOutcome(webhook: string, outcome: WebhookOutcome): void;
   /** The text format 0.0.4 and never another: asking prom-client for OpenMetrics once renames counters for good. */
   scrape(): Promise<string>;
 }
@@ -53,11 +59,15 @@ export function createMetrics(sources: MetricSources): Metrics {
   const excess = new MonthlyCounter();
   instruments.build.set({ version: sources.version, node_version: process.version }, 1);
   for (const event_type of BUDGET_EVENTS) instruments.budgetEvents.inc({ event_type }, 0);
+  for (const webhook of sources.webhooks)
+    for (const outcome of WEBHOOK_OUTCOMES)
+      instruments.webhookDeliveries.inc({ webhook, outcome }, 0);
   return {
     tokensCounted: (fact) => countTokens(instruments, fact, label),
     attemptEnded: (fact) => countAttempt(instruments, fact),
     requestEnded: (fact) => countRequest(instruments, fact, label, sources.resolveAlias),
     controlEvent: (event) => countEvent(instruments, event),
+    webhookOutcome: (webhook, outcome) => instruments.webhookDeliveries.inc({ webhook, outcome }),
     scrape() {
       readBackends(instruments, sources);
       readLedger(instruments, sources, excess);

@@ -2,14 +2,23 @@
 import type { Clock } from '../core/clock.ts';
 import type { ControlPlane } from '../core/control.ts';
 import type { Facts } from '../core/facts.ts';
-import type { LedgerAdmin } from '../core/ledger.ts';
+import type { LedgerAdmin, MonthTotals } from '../core/ledger.ts';
 import type { Log } from '../core/log.ts';
 import type { Settings } from '../core/settings.ts';
+import { startAlerts } from './alerts.ts';
 import { announceEvents, announceRequest } from './announce.ts';
 import { observedSince } from './forecast.ts';
-import { createMetrics } from './metrics.ts';
-import { budgetView, statsView, type StatsInput } from './stats-view.ts';
-import { createStats } from './stats.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
+import { MonthViewer, type MonthReading, type MonthView } from './month-view.ts';
+import { budgetView, statsView, type StatsInput, type StatsView } from './stats-view.ts';
+import { createStats, type Stats, type StatsReading } from './stats.ts';
+
+interface ObservedLedger extends LedgerAdmin {
+  /** Calls the listener after every change of the current month's totals. */
+  onTotals(listener: (totals: MonthTotals) => void): () => void;
+  /** False while entries can not be stored. */
+  isHealthy(): boolean;
+}
 
 export interface ObserveOptions {
   readonly settings: Settings;
@@ -17,25 +26,35 @@ export interface ObserveOptions {
   readonly clock: Clock;
   readonly ioClock: Clock;
   readonly log: Log;
-  readonly ledger: LedgerAdmin;
+  readonly ledger: ObservedLedger;
   readonly control: ControlPlane;
   readonly resolveAlias: (model: string) => string;
   readonly pending: (backend: string) => number;
-  readonly isLedgerWritable: () => boolean;
 }
+
+type Frame = Pick<StatsInput, 'nowMs' | 'policy'> &
+  Pick<StatsReading, 'tiers' | 'inFlight' | 'recent' | 'events'> & {
+    readonly inspector: boolean;
+    readonly stats: StatsView;
+    readonly month: MonthView;
+  };
 
 export interface Observation {
   readonly facts: Facts;
-  /** Everything that the views are made of, at this moment. */
-  read(): StatsInput;
   /** The body of `GET /v1/stats`. */
-  stats(): ReturnType<typeof statsView>;
+  stats(): StatsView;
   /** The body of `GET /v1/budget`; null without a budget. */
   budget(): object | null;
+  /** Everything that the dashboard shows, at this moment. */
+  frame(): Frame;
+  /** Requests that ended, newest first. */
+  recent(): StatsReading['recent'];
   /** Prometheus text format 0.0.4. */
   metrics(): Promise<string>;
   /** Calls the listener after anything that the views show may have changed; returns how to stop that. */
   subscribe(listener: () => void): () => void;
+  /** Sends the alerts that are waiting, or gives them up after a few seconds. */
+  stop(): Promise<void>;
 }
 
 /** Every name that the file gives to a model: counted and shown by name although no backend may serve it. */
@@ -47,18 +66,15 @@ function configuredNames({ routing, backends }: Settings): readonly string[] {
   ];
 }
 
-/** Starts to listen. Facts are to be told to the result; events of the control plane are heard from here on. */
-export function observe(options: ObserveOptions): Observation {
-  const { settings, version, clock, ioClock, log, ledger, control, pending } = options;
-  const names = configuredNames(settings);
+/** Returns the function that reads everything at one moment, in one synchronous stretch. */
+function readerOf(
+  options: ObserveOptions,
+  stats: Stats,
+  observedSinceMs: number,
+): () => StatsInput {
+  const { settings, clock, ioClock, ledger, control, pending } = options;
   const startedAtMs = ioClock.monotonicMs();
-  const observedSinceMs = observedSince(ledger, clock.now());
-  const stats = createStats({
-    policy: () => control.policy(),
-    configuredNames: names,
-    nowMs: () => clock.now(),
-  });
-  const read = (): StatsInput => {
+  return () => {
     // A reading after a boundary shows the new month, also when no request has come since.
     control.noticeTime(clock.now());
     return {
@@ -74,18 +90,49 @@ export function observe(options: ObserveOptions): Observation {
       observedSinceMs,
     };
   };
-  const metrics = createMetrics({
+}
+
+function metricsFor(
+  options: ObserveOptions,
+  names: readonly string[],
+  read: () => StatsInput,
+): Metrics {
+  const { settings, version, ledger, control, pending } = options;
+  return createMetrics({
     version,
     hasBudget: settings.routing.budget !== null,
+    webhooks: settings.alerts.webhooks.map(({ name }) => name),
     configuredNames: names,
     resolveAlias: options.resolveAlias,
     policy: () => control.policy(),
     totals: () => ledger.totals(),
     pending,
-    isLedgerWritable: options.isLedgerWritable,
+    isLedgerWritable: () => ledger.isHealthy(),
     projectedUsd: () => statsView(read()).budget?.forecast.projected_month_end_usd ?? null,
   });
+}
+
+/** Starts to listen. Facts are to be told to the result; events of the control plane are heard from here on. */
+export function observe(options: ObserveOptions): Observation {
+  const { settings, clock, ioClock, log, ledger, control } = options;
+  const names = configuredNames(settings);
+  const observedSinceMs = observedSince(ledger, clock.now());
+  const stats = createStats({
+    policy: () => control.policy(),
+    configuredNames: names,
+    nowMs: () => clock.now(),
+  });
+  const read = readerOf(options, stats, observedSinceMs);
+  const metrics = metricsFor(options, names, read);
   const announce = announceEvents(log);
+  const alerts = startAlerts({
+    ...options,
+    observedSinceMs,
+    count: (webhook, outcome) => metrics.webhookOutcome(webhook, outcome),
+    random: Math.random,
+  });
+  ledger.onTotals((totals) => alerts.totalsChanged(totals));
+  const viewer = new MonthViewer({ ledger, clock: ioClock, log });
   const listeners = new Set<() => void>();
   const changed = (): void => {
     for (const listener of listeners) listener();
@@ -94,14 +141,16 @@ export function observe(options: ObserveOptions): Observation {
     announce(event);
     stats.controlEvent(event);
     metrics.controlEvent(event);
+    alerts.controlEvent(event);
     changed();
   });
   control.onPolicy(changed);
   return {
     facts: factsFor(stats, metrics, control, log, changed),
-    read,
     stats: () => statsView(read()),
     budget: () => budgetView(read()),
+    recent: () => stats.read().recent,
+    frame: () => frameOf(read(), viewer, settings.control.inspector, changed),
     metrics() {
       control.noticeTime(clock.now());
       return metrics.scrape();
@@ -110,12 +159,50 @@ export function observe(options: ObserveOptions): Observation {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
+    stop: () => alerts.stop(),
+  };
+}
+
+function frameOf(
+  input: StatsInput,
+  viewer: MonthViewer,
+  inspector: boolean,
+  changed: () => void,
+): Frame {
+  const month = viewer.read(monthReading(input));
+  // What is left to read is read for the next frame.
+  if (!month.is_complete) changed();
+  const { tiers, inFlight, recent, events } = input.stats;
+  return {
+    nowMs: input.nowMs,
+    policy: input.policy,
+    inspector,
+    stats: statsView(input),
+    month,
+    tiers,
+    inFlight,
+    recent,
+    events,
+  };
+}
+
+function monthReading({ nowMs, period, totals, policy, budget, stats }: StatsInput): MonthReading {
+  const reached = stats.events.find(
+    ({ event }) => event.kind === 'hard_limit_reached' && event.month === period.month,
+  );
+  return {
+    nowMs,
+    period,
+    spending: totals.settled + totals.suspense,
+    budget: policy.budget,
+    settings: budget,
+    hardLimitAtMs: reached?.atMs ?? null,
   };
 }
 
 function factsFor(
-  stats: Facts,
-  metrics: Facts,
+  stats: Stats,
+  metrics: Metrics,
   control: ControlPlane,
   log: Log,
   changed: () => void,
@@ -124,6 +211,10 @@ function factsFor(
     tokensCounted(fact) {
       stats.tokensCounted(fact);
       metrics.tokensCounted(fact);
+    },
+    attemptBegan(fact) {
+      stats.attemptBegan(fact);
+      changed();
     },
     attemptEnded(fact) {
       // Health learns from traffic too.

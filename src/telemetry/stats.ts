@@ -1,10 +1,11 @@
 /** Statistics of this process, kept in memory and bounded in size: `/v1/stats` and the dashboard read them. */
 import type { ControlEvent } from '../core/control.ts';
-import type { AttemptEnded, Facts, RequestEnded } from '../core/facts.ts';
+import type { AttemptBegan, AttemptEnded, Facts, RequestEnded } from '../core/facts.ts';
 import type { NanoUsd } from '../core/money.ts';
 import type { RoutingPolicy } from '../core/policy.ts';
 import type { TokenTier } from '../core/usage.ts';
 import { boundedNames } from './bounded-names.ts';
+import { InFlight, type InFlightReading } from './in-flight.ts';
 import { errorTypeOf } from './outcome.ts';
 import { Ring } from './ring.ts';
 import { NONE } from './words.ts';
@@ -43,6 +44,7 @@ export interface StatsReading {
   /** By requests, most first. */
   readonly models: readonly ModelStats[];
   readonly tiers: Readonly<Record<TokenTier, number>>;
+  readonly inFlight: InFlightReading;
   /** Newest first. */
   readonly recent: readonly RequestEnded[];
   /** Newest first, without the regular reconciliations. */
@@ -50,6 +52,7 @@ export interface StatsReading {
 }
 
 export interface Stats extends Facts {
+  attemptBegan(fact: AttemptBegan): void;
   controlEvent(event: ControlEvent): void;
   read(): StatsReading;
 }
@@ -77,6 +80,7 @@ interface ModelSums {
 
 export function createStats({ policy, configuredNames, nowMs }: StatsSources): Stats {
   const nameOf = boundedNames(policy, configuredNames);
+  const inFlight = new InFlight();
   const recent = new Ring<RequestEnded>(RECENT_REQUESTS);
   const events = new Ring<HeardEvent>(RECENT_EVENTS);
   const requests = { total: 0, success: 0, errors: 0 };
@@ -87,8 +91,10 @@ export function createStats({ policy, configuredNames, nowMs }: StatsSources): S
     tokensCounted({ tier }) {
       tiers[tier] += 1;
     },
+    attemptBegan: (fact) => inFlight.began(fact),
     attemptEnded: (fact) => addAttempt(backendSums(backends, fact.backend), fact),
     requestEnded(fact) {
+      inFlight.ended(fact.id);
       requests.total += 1;
       requests[errorTypeOf(fact) === null ? 'success' : 'errors'] += 1;
       recent.push({ ...fact, modelRequested: fact.modelRequested.slice(0, MAX_NAME_LENGTH) });
@@ -106,6 +112,7 @@ export function createStats({ policy, configuredNames, nowMs }: StatsSources): S
         .map(([name, sums]) => modelStats(name, sums))
         .toSorted((a, b) => b.requests - a.requests || (a.name < b.name ? -1 : 1)),
       tiers: { ...tiers },
+      inFlight: inFlight.read(),
       recent: recent.newestFirst(),
       events: events.newestFirst(),
     }),

@@ -48,11 +48,11 @@ describe('a mistake in the file is one line that says what to write instead', ()
     ['[metrics]\nzzz = 1', 'metrics.zzz is no key; the keys of metrics are port'],
     [
       '[zzz]\na = 1',
-      'zzz is no key; the sections are server, metrics, logging, health_check, discovery, routing, ledger, control, backends',
+      'zzz is no key; the sections are server, metrics, logging, health_check, discovery, routing, ledger, alerts, control, backends',
     ],
     [
       '"a b" = 1',
-      '"a b" is no key; the sections are server, metrics, logging, health_check, discovery, routing, ledger, control, backends',
+      '"a b" is no key; the sections are server, metrics, logging, health_check, discovery, routing, ledger, alerts, control, backends',
     ],
     [
       '[server]\nconstructor = 1',
@@ -200,14 +200,6 @@ describe('a mistake in the file is one line that says what to write instead', ()
       'backends[1].name is "box", which another backend has; give each a name of its own (backend "box")',
     ],
     [
-      '[[backends]]\nname = "x"\ntype = "openai"',
-      'backends[0].url is missing; for openai it is usually https://api.openai.com (backend "x")',
-    ],
-    [
-      '[[backends]]\nname = "x"\ntype = "ollama"',
-      'backends[0].url is missing; for ollama it is usually http://127.0.0.1:11434 (backend "x")',
-    ],
-    [
       '[[backends]]\nname = "x"\ntype = "vllm"',
       'backends[0].url is missing; use one like http://127.0.0.1:8080 (backend "x")',
     ],
@@ -263,10 +255,6 @@ describe('a mistake in the file is one line that says what to write instead', ()
     [
       '[[backends]]\nname = "x"\ntype = "simulated"',
       'backends[0].models is empty, and a simulated backend has nobody to ask; name the models that it plays (backend "x")',
-    ],
-    [
-      '[[backends]]\nname = "x"\ntype = "simulated"\nmodels = ["m"]\nurl = "http://a"',
-      'backends[0].url has no use: a simulated backend answers by itself; leave it out (backend "x")',
     ],
     [
       '[metrics]\nport = 8000',
@@ -373,6 +361,7 @@ describe('a good file', () => {
         budget: null,
       },
       ledger: { path: 'data/nexus-ledger.db' },
+      alerts: { webhooks: [] },
       control: { clock: 'system', inspector: true },
       backends: [],
     });
@@ -589,28 +578,44 @@ describe('keys', () => {
     });
   });
 
-  it.each([{}, { OPENAI_API_KEY: '' }, { OPENAI_API_KEY: ' \n' }])(
-    'that are not there leave a backend out, with a warning, and the others run: %j',
+  it.each([{}, { MY_KEY: '' }, { MY_KEY: ' \n' }])(
+    'that are named and not there leave a backend out, with a warning, and the others run: %j',
     (env: Record<string, string>) => {
-      const { settings, leftOut, warnings } = load(`${cloud}${BACKEND}`, env);
+      const named = `${cloud}api_key_env = "MY_KEY"\n`;
+      const { settings, leftOut, warnings } = load(`${named}${BACKEND}`, env);
+      const reason = 'the environment variable MY_KEY is not set';
 
       expect(settings.backends.map(({ name }) => name)).toEqual(['box']);
-      expect(leftOut).toEqual([
-        {
-          name: 'cloud',
-          type: 'openai',
-          reason: 'the environment variable OPENAI_API_KEY is not set',
-        },
-      ]);
-      expect(warnings).toEqual([
-        'backend cloud is left out: the environment variable OPENAI_API_KEY is not set',
-      ]);
+      expect(leftOut).toEqual([{ name: 'cloud', type: 'openai', reason }]);
+      expect(warnings).toEqual([`backend cloud is left out: ${reason}`]);
     },
   );
+
+  it('that are neither named nor there leave a backend without one: a server that asks for none may stand there', () => {
+    const { settings, leftOut } = load(cloud, {});
+    expect(settings.backends).toMatchObject([{ name: 'cloud', apiKey: null }]);
+    expect(leftOut).toEqual([]);
+  });
 
   it('that no header can carry are refused', () => {
     expect(lineOf(() => load(cloud, { OPENAI_API_KEY: 'sk-1\r\nx: y' }))).toBe(
       'nexus.toml: backends[0].api_key_env names OPENAI_API_KEY, whose value has spaces, line breaks or letters that no key has; set it to the key alone (backend "cloud")',
     );
+  });
+});
+
+describe('the URL of a backend', () => {
+  it.each([
+    ['openai', 'https://api.openai.com'],
+    ['anthropic', 'https://api.anthropic.com'],
+    ['ollama', 'http://127.0.0.1:11434'],
+  ])('is the usual one of %s when none is given', (type, url) => {
+    const { settings } = load(`[[backends]]\nname = "x"\ntype = "${type}"\n`);
+    expect(settings.backends).toMatchObject([{ url }]);
+  });
+
+  it('has no meaning for a simulated one', () => {
+    const text = '[[backends]]\nname = "x"\ntype = "simulated"\nmodels = ["m"]\nurl = "http://a"\n';
+    expect(load(text).settings.backends).toMatchObject([{ url: '' }]);
   });
 });

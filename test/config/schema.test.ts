@@ -93,6 +93,23 @@ const DOCUMENTED_IN_LISTS: readonly (readonly [
   [['backends', 0, 'simulation', 'tokens_per_second'], 0, { min: 0, max: 1_000_000 }],
   [['backends', 0, 'simulation', 'output_tokens'], 64, { min: 0, max: 1_000_000 }],
   [['backends', 0, 'simulation', 'failure_rate'], 0, { min: 0, max: 1 }],
+  [['alerts', 'webhooks', 0, 'name'], undefined, null],
+  [['alerts', 'webhooks', 0, 'url'], undefined, null],
+  [['alerts', 'webhooks', 0, 'secret_env'], undefined, null],
+  [['alerts', 'webhooks', 0, 'thresholds_percent'], [50, 80, 100], null],
+  [['alerts', 'webhooks', 0, 'thresholds_percent', 0], undefined, { above: 0, max: 1000 }],
+  [
+    ['alerts', 'webhooks', 0, 'events'],
+    ['threshold', 'month_rollover', 'drift', 'hard_limit'],
+    null,
+  ],
+  [
+    ['alerts', 'webhooks', 0, 'events', 0],
+    undefined,
+    ['threshold', 'month_rollover', 'drift', 'hard_limit'],
+  ],
+  [['alerts', 'webhooks', 0, 'timeout_seconds'], 10, { min: 0.1, max: 300 }],
+  [['alerts', 'webhooks', 0, 'max_attempts'], 12, { min: 1, max: 100 }],
   [['routing', 'aliases', 'any'], undefined, null],
   [['routing', 'fallbacks', 'any', 0], undefined, null],
   [['routing', 'policies', 0, 'model_pattern'], undefined, null],
@@ -165,7 +182,8 @@ describe('the schema', () => {
     );
     const backends = schemaAt(['backends', 0]);
     const policies = schemaAt(['routing', 'policies', 0]);
-    const found = [backends, policies].flatMap((node) =>
+    const webhooks = schemaAt(['alerts', 'webhooks', 0]);
+    const found = [backends, policies, webhooks].flatMap((node) =>
       node === undefined ? [] : keysBelow(node),
     );
 
@@ -225,8 +243,10 @@ describe('the types of the settings', () => {
 
   it('have no member that no key sets', () => {
     const keys = new Set(keysBelow(schema as SchemaNode).map(camelCase));
-    // The key itself comes from the environment variable that `api_key_env` names.
-    const extra = [...members].filter((member) => member !== 'apiKey' && !keys.has(member ?? ''));
+    // The secrets themselves come from the environment variables that `api_key_env` and `secret_env` name.
+    const extra = [...members].filter(
+      (member) => member !== 'apiKey' && member !== 'secret' && !keys.has(member ?? ''),
+    );
 
     expect(extra).toEqual([]);
   });
@@ -237,6 +257,7 @@ describe('the types of the settings', () => {
     ['HardLimitAction', ['routing', 'budget', 'hard_limit_action']],
     ['UnknownPricePolicy', ['routing', 'budget', 'unknown_price']],
     ['Strategy', ['routing', 'strategy']],
+    ['AlertKind', ['alerts', 'webhooks', 0, 'events', 0]],
   ] as const)('%s has the values of the schema', (type, key) => {
     const [, union = ''] = new RegExp(`export type ${type} =([^;]+);`).exec(source) ?? [];
     const values = [...union.matchAll(/'(\w+)'/g)].map(([, value]) => value);

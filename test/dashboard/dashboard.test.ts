@@ -1,9 +1,10 @@
 import { once } from 'node:events';
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { gzipSync } from 'node:zlib';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
 import express, { type RequestHandler } from 'express';
-import { dashboardView } from '../../src/dashboard/dashboard-view.ts';
+import { dashboardView, type DashboardInput } from '../../src/dashboard/dashboard-view.ts';
 import { createDashboard, type Dashboard } from '../../src/dashboard/routes.ts';
 import type { ControlEvent } from '../../src/core/control.ts';
 import { aRefusal, aRequestEnded, someTotals } from '../support/facts.ts';
@@ -13,16 +14,25 @@ import { recordingLog } from '../support/recording-log.ts';
 
 const NOW = Date.parse('2026-11-10T12:00:00Z');
 
-function viewOf(requests: number): ReturnType<typeof dashboardView> {
+/** A frame of a gateway in which nothing happens. */
+function viewWith(facts: Partial<DashboardInput>): ReturnType<typeof dashboardView> {
   return dashboardView({
     version: '1.2.3',
     nowMs: NOW,
     policy: aPolicy(),
-    stats: { requests: { total: requests } },
+    inspector: true,
+    stats: {},
+    month: {},
     tiers: { exact: 1, approximation: 2, heuristic: 3 },
+    inFlight: { total: 0, oldest: [] },
     recent: [],
     events: [],
+    ...facts,
   });
+}
+
+function viewOf(requests: number): ReturnType<typeof dashboardView> {
+  return viewWith({ stats: { requests: { total: requests } } });
 }
 
 let requests: number;
@@ -97,7 +107,13 @@ describe('the page', () => {
     ['/dashboard-feed.js', 'text/javascript; charset=utf-8'],
     ['/dashboard-elements.js', 'text/javascript; charset=utf-8'],
     ['/dashboard-sections.js', 'text/javascript; charset=utf-8'],
+    ['/dashboard-budget.js', 'text/javascript; charset=utf-8'],
+    ['/dashboard-statechart.js', 'text/javascript; charset=utf-8'],
+    ['/dashboard-month.js', 'text/javascript; charset=utf-8'],
+    ['/dashboard-days.js', 'text/javascript; charset=utf-8'],
+    ['/dashboard-axis.js', 'text/javascript; charset=utf-8'],
     ['/dashboard.css', 'text/css; charset=utf-8'],
+    ['/dashboard-pictures.css', 'text/css; charset=utf-8'],
     ['/dashboard.svg', 'image/svg+xml'],
   ])('serves %s as %s under a strict policy', async (route, type) => {
     const response = await fetch(url + route);
@@ -109,24 +125,37 @@ describe('the page', () => {
     expect(policy).not.toContain('unsafe');
   });
 
-  it('asks nobody else and has nothing inline', async () => {
-    const routes = [
-      '/',
-      '/dashboard.js',
-      '/dashboard-feed.js',
-      '/dashboard-elements.js',
-      '/dashboard-sections.js',
-      '/dashboard.css',
-    ];
-    for (const route of routes) {
-      const text = await (await fetch(url + route)).text();
-      expect(text.split('\n').length).toBeLessThan(400);
-      expect(text).not.toMatch(/https?:\/\/|@import|innerHTML|insertAdjacentHTML|\seval\(/);
+  /** The page and everything that it loads, however deep. */
+  async function everyPart(): Promise<ReadonlyMap<string, string>> {
+    const parts = new Map<string, string>();
+    const waiting = ['/'];
+    for (let route = waiting.pop(); route !== undefined; route = waiting.pop()) {
+      if (parts.has(route)) continue;
+      const response = await fetch(url + route);
+      expect([route, response.status]).toEqual([route, 200]);
+      const text = await response.text();
+      parts.set(route, text);
+      const asked = [...text.matchAll(/(?:src="|<link[^>]* href="|from '\.)(\/[^"']+)/g)];
+      waiting.push(...asked.map((match) => match[1] ?? ''));
     }
-    const page = await (await fetch(url)).text();
-    expect(page).not.toMatch(/<style|style="|<script(?![^>]*src=)|\son[a-z]+="/);
-    const asked = [...page.matchAll(/(?:src|href)="([^"]+)"/g)].map((match) => match[1] ?? '');
-    for (const route of asked) expect((await fetch(url + route)).status).toBe(200);
+    return parts;
+  }
+
+  it('asks nobody else and has nothing inline', async () => {
+    const parts = await everyPart();
+    expect(parts.size).toBeGreaterThan(10);
+    for (const [route, text] of parts) {
+      expect([route, text.split('\n').length < 400]).toEqual([route, true]);
+      // The one address is the name of the format of drawings, which nobody asks for.
+      const others = text.replaceAll('http://www.w3.org/2000/svg', '');
+      expect(others).not.toMatch(/https?:\/\/|@import|innerHTML|insertAdjacentHTML|\seval\(/);
+    }
+    expect(parts.get('/')).not.toMatch(/<style|style="|<script(?![^>]*src=)|\son[a-z]+="/);
+  });
+
+  it('is small: under 100 kB compressed, with everything that it loads', async () => {
+    const sizes = [...(await everyPart()).values()].map((text) => gzipSync(text).length);
+    expect(sizes.reduce((sum, size) => sum + size, 0)).toBeLessThan(100_000);
   });
 });
 
@@ -204,17 +233,12 @@ describe('the stream', () => {
 
 describe('a frame', () => {
   it('shows requests with their cost and route reason', () => {
-    const view = dashboardView({
-      version: '1.2.3',
-      nowMs: NOW,
+    const view = viewWith({
       policy: aPolicy({ posture: 'preferLocal' }),
-      stats: {},
-      tiers: { exact: 0, approximation: 0, heuristic: 0 },
       recent: [
         aRequestEnded({ modelServed: 'llama3', routeReason: 'budget-soft-limit' }),
         aRefusal(),
       ],
-      events: [],
     });
     expect(view).toMatchObject({
       version: '1.2.3',
@@ -242,6 +266,45 @@ describe('a frame', () => {
       error: 'budget_exhausted',
       input_tokens: null,
       cost_usd: 0,
+    });
+  });
+
+  it('shows requests that are under way', () => {
+    const view = viewWith({
+      inFlight: {
+        total: 7,
+        oldest: [
+          {
+            requestId: 'req_9',
+            atMs: NOW - 12_400,
+            stream: true,
+            modelRequested: 'gpt-4-turbo',
+            model: 'llama3',
+            backend: 'ollama',
+            backendKind: 'local',
+            routeReason: 'budget-soft-limit',
+            attempt: 2,
+            held: 250_000_000,
+          },
+        ],
+      },
+    });
+    expect(view.in_flight).toEqual({
+      total: 7,
+      requests: [
+        {
+          id: 'req_9',
+          model_requested: 'gpt-4-turbo',
+          model: 'llama3',
+          backend: 'ollama',
+          backend_type: 'local',
+          route_reason: 'budget-soft-limit',
+          attempt: 2,
+          stream: true,
+          held_usd: 0.25,
+          seconds: 12,
+        },
+      ],
     });
   });
 
@@ -279,15 +342,7 @@ describe('a frame', () => {
       { kind: 'actor_failed', actor: 'monthClock', restarted: false, reason: 'fault' },
     ];
     const heard = events.map((event) => ({ atMs: NOW, event }));
-    const view = dashboardView({
-      version: '1',
-      nowMs: NOW,
-      policy: aPolicy(),
-      stats: {},
-      recent: [],
-      tiers: { exact: 0, approximation: 0, heuristic: 0 },
-      events: heard,
-    });
+    const view = viewWith({ events: heard });
     expect(view.events.map(({ tone, text }) => `${tone}: ${text}`)).toEqual([
       'warning: Soft limit reached at 75.02 of 100.00 USD; local backends go first',
       'error: Hard limit reached at 75.02 of 100.00 USD; cloud backends are blocked',

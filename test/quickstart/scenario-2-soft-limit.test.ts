@@ -1,12 +1,12 @@
-import { afterAll, beforeAll, expect, it } from '@jest/globals';
+import { afterEach, beforeEach, expect, it } from '@jest/globals';
 import { startQuickstart, type Quickstart } from '../support/quickstart.ts';
 import { expectBooksToBalance } from '../support/test-gateway.ts';
 
 let nexus: Quickstart;
-beforeAll(async () => {
+beforeEach(async () => {
   nexus = await startQuickstart('quickstart-scenario-2.toml');
 });
-afterAll(() => nexus.stop());
+afterEach(() => nexus.stop());
 
 it('prefers local backends from the soft limit on, and says so in headers, stats, metrics and log', async () => {
   await nexus.loop(10, 'Generate 500 tokens of text');
@@ -35,6 +35,7 @@ it('prefers local backends from the soft limit on, and says so in headers, stats
 });
 
 it('answers the cloud model by its local fallback, and by the cloud again when the request is strict', async () => {
+  await nexus.loop(15, 'Generate 500 tokens');
   const shifted = await nexus.chat('gpt-4-turbo', 'Hello');
   await shifted.arrayBuffer();
   expect(shifted.headers.get('x-nexus-backend-type')).toBe('local');

@@ -1,11 +1,14 @@
 /** A server that speaks the wire format of the Anthropic Messages API, version 2023-06-01. */
-import { ProviderServer, tokensOf } from './provider-server.ts';
+import { complaintOfAnthropic } from './anthropic-rules.ts';
+import { callsOf, ProviderServer, tokensOf } from './provider-server.ts';
 import type { Behaviour, RecordedRequest } from './provider-server.ts';
 
 export interface AnthropicServerOptions {
   /** When given, only this key is welcome. */
   readonly apiKey?: string;
   readonly models?: readonly string[];
+  /** True: refuses with 400 what the real API refuses. */
+  readonly isStrict?: boolean;
 }
 
 const DEFAULT_TEXT = 'Hello there, friend.';
@@ -14,33 +17,39 @@ const SIGNATURE = 'EqQBCgIYAhIM1gbcDa9GJwZA2b3h';
 
 /** `input_tokens` leaves cached tokens out, as the API does. */
 function usageOf({ usage }: Behaviour): Record<string, unknown> {
-  const { input, output, cached = 0, cacheWrite = 0 } = usage ?? DEFAULT_USAGE;
+  const { input, output, cached = 0, cacheWrite = 0, cacheWrite1h = 0 } = usage ?? DEFAULT_USAGE;
   return {
-    input_tokens: input - cached - cacheWrite,
-    cache_creation_input_tokens: cacheWrite,
+    input_tokens: input - cached - cacheWrite - cacheWrite1h,
+    cache_creation_input_tokens: cacheWrite + cacheWrite1h,
     cache_read_input_tokens: cached,
-    cache_creation: { ephemeral_5m_input_tokens: cacheWrite, ephemeral_1h_input_tokens: 0 },
+    cache_creation: {
+      ephemeral_5m_input_tokens: cacheWrite,
+      ephemeral_1h_input_tokens: cacheWrite1h,
+    },
     output_tokens: output,
     service_tier: 'standard',
   };
 }
 
 function blocksOf(behaviour: Behaviour): Record<string, unknown>[] {
-  const { reasoning, text, toolCall } = behaviour;
+  const { reasoning, text } = behaviour;
+  const calls = callsOf(behaviour);
   return [
     ...(reasoning ? [{ type: 'thinking', thinking: reasoning, signature: SIGNATURE }] : []),
-    ...(toolCall && text === undefined ? [] : [{ type: 'text', text: text ?? DEFAULT_TEXT }]),
-    ...(toolCall
-      ? [
-          {
-            type: 'tool_use',
-            id: 'toolu_01A09q90qw',
-            name: toolCall.name,
-            input: toolCall.arguments,
-          },
-        ]
-      : []),
+    ...(calls.length > 0 && text === undefined
+      ? []
+      : [{ type: 'text', text: text ?? DEFAULT_TEXT }]),
+    ...calls.map((call, index) => ({
+      type: 'tool_use',
+      id: `toolu_01A09q90qw${index === 0 ? '' : index}`,
+      name: call.name,
+      input: call.arguments,
+    })),
   ];
+}
+
+function stopReasonOf(behaviour: Behaviour): string {
+  return callsOf(behaviour).length > 0 ? 'tool_use' : 'end_turn';
 }
 
 function messageOf(request: RecordedRequest): Record<string, unknown> {
@@ -56,7 +65,7 @@ function answer(request: RecordedRequest, behaviour: Behaviour): unknown {
   return {
     ...messageOf(request),
     content: blocksOf(behaviour),
-    stop_reason: behaviour.toolCall ? 'tool_use' : 'end_turn',
+    stop_reason: stopReasonOf(behaviour),
     stop_sequence: null,
     ...(behaviour.usage === null ? {} : { usage: usageOf(behaviour) }),
   };
@@ -107,7 +116,7 @@ function events(request: RecordedRequest, behaviour: Behaviour): string[] {
     stop_sequence: null,
     usage: { ...usage, output_tokens: 1 },
   };
-  const end = { stop_reason: behaviour.toolCall ? 'tool_use' : 'end_turn', stop_sequence: null };
+  const end = { stop_reason: stopReasonOf(behaviour), stop_sequence: null };
   const final =
     behaviour.usage === null ? {} : { usage: { output_tokens: usage['output_tokens'] } };
   return [
@@ -133,22 +142,34 @@ const ERROR_TYPES: Readonly<Record<number, string>> = {
   529: 'overloaded_error',
 };
 
+function errorOf(type: string, message: string) {
+  return {
+    type: 'error',
+    error: { type, message },
+    request_id: 'req_011CSHoEeqs5C35K2UUqR7Fy',
+  } as const;
+}
+
+const HEADERS = {
+  'anthropic-organization-id': '6ba1c5f6-0b1c-4f0f-8f4b-3a6f4f0c2a11',
+  'anthropic-ratelimit-requests-limit': '4000',
+  'anthropic-ratelimit-requests-remaining': '3999',
+  'request-id': 'req_011CSHoEeqs5C35K2UUqR7Fy',
+};
+
 export async function startAnthropicServer(
   options: AnthropicServerOptions = {},
 ): Promise<ProviderServer> {
-  const { apiKey, models = ['claude-sonnet-4-5'] } = options;
+  const { apiKey, models = ['claude-sonnet-4-5'], isStrict = false } = options;
   return new ProviderServer({
     modelPaths: ['/v1/messages'],
     answer,
     events,
-    error(status, message) {
-      const type = ERROR_TYPES[status] ?? 'api_error';
-      return {
-        type: 'error',
-        error: { type, message },
-        request_id: 'req_011CSHoEeqs5C35K2UUqR7Fy',
-      };
-    },
+    error: (status, message) => errorOf(ERROR_TYPES[status] ?? 'api_error', message),
+    // An event of its own, after which the stream ends.
+    eventOfError: (message) => event(errorOf('overloaded_error', message)),
+    ...(isStrict ? { complaint: complaintOfAnthropic } : {}),
+    headers: HEADERS,
     other(request) {
       if (request.path !== '/v1/models') return undefined;
       const data = models.map((id) => ({

@@ -1,6 +1,7 @@
 /** A server that speaks the wire format of the OpenAI API: chat, completions, embeddings, models. */
-import { ProviderServer, tokensOf } from './provider-server.ts';
-import type { Behaviour, RecordedRequest, WireFormat } from './provider-server.ts';
+import { complaintOfOpenAi } from './openai-rules.ts';
+import { callsOf, ProviderServer, tokensOf } from './provider-server.ts';
+import type { Behaviour, RecordedRequest } from './provider-server.ts';
 
 export interface OpenAiServerOptions {
   /** When given, only this key is welcome. */
@@ -10,6 +11,8 @@ export interface OpenAiServerOptions {
   readonly modelFacts?: Readonly<Record<string, unknown>>;
   /** Path in front of everything, `/v1` if nothing else is said. */
   readonly base?: string;
+  /** True: refuses with 400 what the real API refuses. */
+  readonly isStrict?: boolean;
 }
 
 const DEFAULT_TEXT = 'Hello there, friend.';
@@ -24,7 +27,12 @@ function usageOf({ usage = DEFAULT_USAGE }: Behaviour): Record<string, unknown> 
       completion_tokens: output,
       total_tokens: input + output,
       prompt_tokens_details: { cached_tokens: cached, audio_tokens: 0 },
-      completion_tokens_details: { reasoning_tokens: 0, audio_tokens: 0 },
+      completion_tokens_details: {
+        reasoning_tokens: 0,
+        audio_tokens: 0,
+        accepted_prediction_tokens: 0,
+        rejected_prediction_tokens: 0,
+      },
     },
   };
 }
@@ -34,19 +42,23 @@ function envelopeOf(request: RecordedRequest): Record<string, unknown> {
     id: 'chatcmpl-B9MHDbslfkBeAs8l4bebGdFOJ6PeG',
     created: 1_741_570_283,
     model: request.json?.['model'],
-    service_tier: 'default',
-    system_fingerprint: 'fp_fc9f1d7035',
   };
 }
 
-function toolCallsOf({ toolCall }: Behaviour): Record<string, unknown> | null {
-  if (!toolCall) return null;
-  const called = { name: toolCall.name, arguments: JSON.stringify(toolCall.arguments) };
-  return { id: 'call_abc123', type: 'function', function: called };
+/** Stands behind the usage in a whole answer, and before the choices in a chunk. */
+const SERVICE = { service_tier: 'default', system_fingerprint: 'fp_fc9f1d7035' };
+
+function toolCallsOf(behaviour: Behaviour): Record<string, unknown>[] {
+  return callsOf(behaviour).map((call, index) => ({
+    id: `call_abc${123 + index}`,
+    type: 'function',
+    function: { name: call.name, arguments: JSON.stringify(call.arguments) },
+  }));
 }
 
 function chatAnswer(request: RecordedRequest, behaviour: Behaviour): unknown {
-  const call = toolCallsOf(behaviour);
+  const calls = toolCallsOf(behaviour);
+  const isCall = calls.length > 0;
   return {
     ...envelopeOf(request),
     object: 'chat.completion',
@@ -55,17 +67,18 @@ function chatAnswer(request: RecordedRequest, behaviour: Behaviour): unknown {
         index: 0,
         message: {
           role: 'assistant',
-          content: call ? null : (behaviour.text ?? DEFAULT_TEXT),
-          ...(call ? { tool_calls: [call] } : {}),
+          content: isCall ? null : (behaviour.text ?? DEFAULT_TEXT),
+          ...(isCall ? { tool_calls: calls } : {}),
           ...(behaviour.reasoning ? { reasoning_content: behaviour.reasoning } : {}),
           refusal: null,
           annotations: [],
         },
         logprobs: null,
-        finish_reason: call ? 'tool_calls' : 'stop',
+        finish_reason: isCall ? 'tool_calls' : 'stop',
       },
     ],
     ...usageOf(behaviour),
+    ...SERVICE,
   };
 }
 
@@ -92,26 +105,29 @@ function completionAnswer(request: RecordedRequest, behaviour: Behaviour): unkno
       { text: behaviour.text ?? DEFAULT_TEXT, index: 0, logprobs: null, finish_reason: 'stop' },
     ],
     ...usageOf(behaviour),
+    ...SERVICE,
   };
 }
 
-function deltasOf(behaviour: Behaviour): Record<string, unknown>[] {
-  const call = toolCallsOf(behaviour);
-  if (behaviour.toolCall && call) {
-    const text = JSON.stringify(behaviour.toolCall.arguments);
+/** One call in pieces. The first delta of the answer also says who speaks. */
+function callDeltas(behaviour: Behaviour): Record<string, unknown>[] {
+  const calls = toolCallsOf(behaviour);
+  return callsOf(behaviour).flatMap((called, index) => {
+    const text = JSON.stringify(called.arguments);
     const half = Math.ceil(text.length / 2);
-    const opening = {
-      ...call,
-      index: 0,
-      function: { name: behaviour.toolCall.name, arguments: '' },
-    };
+    const opening = { index, ...calls[index], function: { name: called.name, arguments: '' } };
+    const speaker = index === 0 ? { role: 'assistant', content: null } : {};
     return [
-      { role: 'assistant', content: null, tool_calls: [opening], refusal: null },
+      { ...speaker, tool_calls: [opening], ...(index === 0 ? { refusal: null } : {}) },
       ...[text.slice(0, half), text.slice(half)].map((piece) => ({
-        tool_calls: [{ index: 0, function: { arguments: piece } }],
+        tool_calls: [{ index, function: { arguments: piece } }],
       })),
     ];
-  }
+  });
+}
+
+function deltasOf(behaviour: Behaviour): Record<string, unknown>[] {
+  if (callsOf(behaviour).length > 0) return callDeltas(behaviour);
   return [
     { role: 'assistant', content: '', refusal: null },
     ...tokensOf(behaviour.reasoning ?? '').map((piece) => ({ reasoning_content: piece })),
@@ -119,16 +135,23 @@ function deltasOf(behaviour: Behaviour): Record<string, unknown>[] {
   ];
 }
 
-/** As OpenAI streams: with `include_usage`, `"usage":null` on every chunk and one more chunk without choices. */
+/**
+ * As OpenAI streams: with `include_usage`, `"usage":null` on every chunk and one more chunk without choices. Random
+ * letters behind everything else make the sizes of chunks say nothing about their text.
+ */
 function events(request: RecordedRequest, behaviour: Behaviour): string[] {
   const isChat = request.path.endsWith('/chat/completions');
-  const options = request.json?.['stream_options'] as { include_usage?: boolean } | undefined;
+  const options = request.json?.['stream_options'] as
+    | { include_usage?: boolean; include_obfuscation?: boolean }
+    | undefined;
   const asksUsage = options?.include_usage === true;
+  const letters = options?.include_obfuscation === false ? {} : { obfuscation: 'Jh3kQ0' };
   const envelope = {
     ...envelopeOf(request),
     object: isChat ? 'chat.completion.chunk' : 'text_completion',
+    ...SERVICE,
   };
-  const none = asksUsage ? { usage: null } : {};
+  const none = asksUsage ? { usage: null, ...letters } : letters;
   const chunk = (delta: Record<string, unknown>, finish: string | null): string => {
     const said = isChat ? { delta } : { text: delta['content'] ?? '' };
     const choices = [{ index: 0, ...said, logprobs: null, finish_reason: finish }];
@@ -137,8 +160,10 @@ function events(request: RecordedRequest, behaviour: Behaviour): string[] {
   const usage = usageOf(behaviour);
   return [
     ...deltasOf(behaviour).map((delta) => chunk(delta, null)),
-    chunk({}, behaviour.toolCall ? 'tool_calls' : 'stop'),
-    ...(asksUsage && usage['usage'] ? [event({ ...envelope, choices: [], ...usage })] : []),
+    chunk({}, callsOf(behaviour).length > 0 ? 'tool_calls' : 'stop'),
+    ...(asksUsage && usage['usage']
+      ? [event({ ...envelope, choices: [], ...usage, ...letters })]
+      : []),
     'data: [DONE]\n\n',
   ];
 }
@@ -156,19 +181,28 @@ const ERROR_TYPES: Readonly<
   429: { type: 'requests', code: 'rate_limit_exceeded' },
 };
 
-/** Errors in OpenAI's shape, which the servers that copy its API share. */
-function openAiError(status: number, message: string): unknown {
+function openAiError(status: number, message: string): { readonly error: object } {
   const { type, code } = ERROR_TYPES[status] ?? { type: 'server_error', code: null };
   return { error: { message, type, param: null, code } };
 }
 
-/** Answers and events of the API's three model routes under a base path; Ollama's `/v1` is one of them. */
-export function openAiCalls(
-  base: string,
-): Pick<WireFormat, 'modelPaths' | 'answer' | 'events' | 'error'> {
+const HEADERS = {
+  'openai-organization': 'user-w4fx1kq',
+  'openai-processing-ms': '312',
+  'openai-version': '2020-10-01',
+  'x-ratelimit-limit-requests': '10000',
+  'x-ratelimit-remaining-requests': '9999',
+  'x-request-id': 'req_6b3a1f9ec2',
+};
+
+export async function startOpenAiServer(
+  options: OpenAiServerOptions = {},
+): Promise<ProviderServer> {
+  const { apiKey, models = ['gpt-4o-mini'], modelFacts = {}, base = '/v1' } = options;
+  const { isStrict = false } = options;
   const chat = `${base}/chat/completions`;
   const embeddings = `${base}/embeddings`;
-  return {
+  return new ProviderServer({
     modelPaths: [chat, `${base}/completions`, embeddings],
     answer(request, behaviour) {
       if (request.path === chat) return chatAnswer(request, behaviour);
@@ -177,15 +211,10 @@ export function openAiCalls(
     },
     events,
     error: openAiError,
-  };
-}
-
-export async function startOpenAiServer(
-  options: OpenAiServerOptions = {},
-): Promise<ProviderServer> {
-  const { apiKey, models = ['gpt-4o-mini'], modelFacts = {}, base = '/v1' } = options;
-  return new ProviderServer({
-    ...openAiCalls(base),
+    eventOfError: (message) => event(openAiError(500, message)),
+    ...(isStrict ? { complaint: complaintOfOpenAi } : {}),
+    headers: HEADERS,
+    indent: 2,
     other(request) {
       if (request.path !== `${base}/models`) return undefined;
       const facts = { object: 'model', created: 1_715_367_049, owned_by: 'system', ...modelFacts };

@@ -22,17 +22,26 @@ export interface RecordedRequest {
   readonly finished: Promise<boolean>;
 }
 
+export interface ToolCall {
+  readonly name: string;
+  readonly arguments: Record<string, unknown>;
+}
+
 /** How one model call goes. Everything is optional: without anything it is an ordinary answer. */
 export interface Behaviour {
   readonly text?: string;
   readonly reasoning?: string;
-  readonly toolCall?: { readonly name: string; readonly arguments: Record<string, unknown> };
+  readonly toolCall?: ToolCall;
+  /** Several calls in one answer. */
+  readonly toolCalls?: readonly ToolCall[];
   /** Figures of the usage; null leaves it out. */
   readonly usage?: {
     readonly input: number;
     readonly output: number;
     readonly cached?: number;
     readonly cacheWrite?: number;
+    /** Written to the cache that is kept for an hour, where the provider has one. */
+    readonly cacheWrite1h?: number;
   } | null;
   /** Answers with an error instead. */
   readonly status?: number;
@@ -45,6 +54,10 @@ export interface Behaviour {
   readonly eventDelayMs?: number;
   /** `beforeHeaders`: the socket closes without an answer. A number: after that many events of the stream. */
   readonly dies?: 'beforeHeaders' | number;
+  /** A stream says an error in the provider's own way after that many events, and ends. */
+  readonly failsAfter?: number;
+  /** A stream says nothing more after that many events, until the caller hangs up. */
+  readonly pausesAfter?: number;
   /** Pieces in which a stream is written: whole events, or so many bytes each. */
   readonly pieceBytes?: number;
   readonly gzip?: boolean;
@@ -60,6 +73,14 @@ export interface WireFormat {
   readonly answer: (request: RecordedRequest, behaviour: Behaviour) => unknown;
   readonly events: (request: RecordedRequest, behaviour: Behaviour) => readonly string[];
   readonly error: (status: number, message: string) => unknown;
+  /** The last words of a stream that fails after its headers; none when left out. */
+  readonly eventOfError?: (message: string) => string;
+  /** What the provider finds wrong with a call: it answers 400 with these words. Null for nothing. */
+  readonly complaint?: (request: RecordedRequest) => string | null;
+  /** Headers of every answer, where a behaviour names no others. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Spaces by which JSON answers are indented; one line when left out. */
+  readonly indent?: number;
   /** Other paths: model lists and the like. Undefined: 404. */
   readonly other: (request: RecordedRequest) => unknown;
   /** Null for a welcome caller, otherwise why not. */
@@ -131,16 +152,25 @@ export class ProviderServer {
     const recorded = await record(request, response);
     this.requests.push(recorded);
     this.#arrivals.emit('request', recorded);
-    const refusal = this.#format.refuses(request.headers);
+    const { refuses, complaint, error, modelPaths, other } = this.#format;
+    const refusal = refuses(request.headers);
     if (refusal !== null) {
-      send(response, 401, this.#format.error(401, refusal), {});
-    } else if (recorded.method === 'POST' && this.#format.modelPaths.includes(recorded.path)) {
-      await this.#answerCall(recorded, response, this.#next.shift() ?? this.#always);
+      this.#send(response, 401, error(401, refusal), {});
+    } else if (recorded.method === 'POST' && modelPaths.includes(recorded.path)) {
+      const behaviour = this.#next.shift() ?? this.#always;
+      const wrong = complaint?.(recorded) ?? null;
+      if (wrong !== null) this.#send(response, 400, error(400, wrong), {});
+      else await this.#answerCall(recorded, response, behaviour);
     } else {
-      const document = this.#format.other(recorded);
-      if (document === undefined) send(response, 404, this.#format.error(404, 'not found'), {});
-      else send(response, 200, document, {});
+      const document = other(recorded);
+      if (document === undefined) this.#send(response, 404, error(404, 'not found'), {});
+      else this.#send(response, 200, document, {});
     }
+  }
+
+  #send(response: ServerResponse, status: number, document: unknown, behaviour: Behaviour): void {
+    const headers = behaviour.headers ?? this.#format.headers ?? {};
+    send(response, status, document, { ...behaviour, headers }, this.#format.indent);
   }
 
   async #answerCall(
@@ -155,17 +185,24 @@ export class ProviderServer {
       return;
     }
     const { status = 200, errorMessage = 'the test says so', raw } = behaviour;
+    const format = this.#format;
     if (raw) {
       response.writeHead(status, { 'content-type': raw.contentType, ...behaviour.headers });
       await writeAll(response, [raw.body], behaviour);
     } else if (status >= 400) {
-      send(response, status, this.#format.error(status, errorMessage), behaviour);
+      this.#send(response, status, format.error(status, errorMessage), behaviour);
     } else if (request.json?.['stream'] === true) {
       const type = { 'content-type': 'text/event-stream; charset=utf-8' };
-      response.writeHead(status, { ...type, ...behaviour.headers });
-      await writeAll(response, this.#format.events(request, behaviour), behaviour);
+      response.writeHead(status, { ...type, ...(behaviour.headers ?? format.headers) });
+      const events = format.events(request, behaviour);
+      const { failsAfter } = behaviour;
+      const said =
+        failsAfter === undefined
+          ? events
+          : [...events.slice(0, failsAfter), format.eventOfError?.(errorMessage) ?? ''];
+      await writeAll(response, said, behaviour);
     } else {
-      send(response, status, this.#format.answer(request, behaviour), behaviour);
+      this.#send(response, status, format.answer(request, behaviour), behaviour);
     }
   }
 }
@@ -203,8 +240,9 @@ function send(
   status: number,
   document: unknown,
   { gzip, headers }: Behaviour,
+  indent?: number,
 ): void {
-  const plain = Buffer.from(JSON.stringify(document));
+  const plain = Buffer.from(JSON.stringify(document, null, indent));
   const body = gzip ? gzipSync(plain) : plain;
   response.writeHead(status, {
     'content-type': 'application/json',
@@ -218,10 +256,11 @@ function send(
 async function writeAll(
   response: ServerResponse,
   events: readonly (string | Buffer)[],
-  { eventDelayMs, dies, pieceBytes }: Behaviour,
+  { eventDelayMs, dies, pieceBytes, pausesAfter }: Behaviour,
 ): Promise<void> {
   let sent = 0;
   for (const event of events) {
+    if (sent === pausesAfter) await hangUp(response);
     if (sent === dies) {
       await flushed(response);
       response.socket?.resetAndDestroy();
@@ -253,6 +292,11 @@ function pieces(bytes: Buffer, size: number | undefined): Buffer[] {
   const list: Buffer[] = [];
   for (let at = 0; at < bytes.length; at += size) list.push(bytes.subarray(at, at + size));
   return list;
+}
+
+/** The tool calls of an answer; none when it is text. */
+export function callsOf({ toolCall, toolCalls }: Behaviour): readonly ToolCall[] {
+  return toolCalls ?? (toolCall ? [toolCall] : []);
 }
 
 /** A text in the pieces in which a model would say it. */

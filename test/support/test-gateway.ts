@@ -55,6 +55,8 @@ export interface TestGateway {
   readonly ledgerPath: string;
   /** Log lines so far, as JSON objects. */
   readonly logLines: () => Promise<readonly Record<string, unknown>[]>;
+  /** What the terminal would have shown so far. */
+  readonly logText: () => string;
   readonly get: (route: string) => Promise<Response>;
   readonly getJson: (route: string) => Promise<Json>;
   readonly post: (
@@ -82,6 +84,8 @@ export interface TestGatewayOptions {
   readonly folder?: string;
   readonly startAtMs?: number;
   readonly env?: Record<string, string>;
+  /** The key that the test presents, where the gateway asks for one. */
+  readonly apiKey?: string;
 }
 
 export async function startTestGateway(
@@ -98,18 +102,20 @@ export async function startTestGateway(
   );
   await writeFile(file, mergeToml(base, toml));
   const { settings } = loadConfig({ path: file, env: options.env ?? {}, flags: {} });
+  const log = quiet();
   const gateway = await startGateway({
     settings,
     version: '0.0.0-test',
     startAtMs: options.startAtMs ?? NOVEMBER,
-    logStream: quiet(),
+    logStream: log,
   });
   return {
-    ...clientOf(gateway.url),
+    ...clientOf(gateway.url, options.apiKey),
     gateway,
     folder,
     ledgerPath,
     logLines: () => readLog(logPath),
+    logText: () => log.text(),
     stop: () => stopAndClean(gateway, folder, options.folder !== undefined),
   };
 }
@@ -142,12 +148,13 @@ export type GatewayClient = Pick<
   'url' | 'get' | 'getJson' | 'post' | 'chat' | 'metric'
 >;
 
-export function clientOf(url: string): GatewayClient {
-  const get = (route: string): Promise<Response> => fetch(url + route);
+export function clientOf(url: string, apiKey?: string): GatewayClient {
+  const key = apiKey === undefined ? {} : { authorization: `Bearer ${apiKey}` };
+  const get = (route: string): Promise<Response> => fetch(url + route, { headers: key });
   const post: TestGateway['post'] = (route, body, headers = {}, signal) =>
     fetch(url + route, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...headers },
+      headers: { 'content-type': 'application/json', ...key, ...headers },
       body: typeof body === 'string' ? body : JSON.stringify(body),
       ...(signal === undefined ? {} : { signal }),
     });

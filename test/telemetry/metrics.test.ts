@@ -20,6 +20,7 @@ function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
   return createMetrics({
     version: '1.2.3',
     hasBudget: true,
+    webhooks: [],
     configuredNames: [],
     resolveAlias: (model) => (model === 'gpt-4' ? 'gpt-4-turbo' : model),
     policy: () => policy,
@@ -323,6 +324,19 @@ describe('readings at the moment of a scrape', () => {
     expect(text).toContain('\nnexus_ledger_writable 0\n');
     expect(text).toContain('\nnexus_ledger_open_holds 7\n');
     expect(text).toContain('nexus_build_info{version="1.2.3",node_version="v');
+  });
+});
+
+describe('webhooks', () => {
+  it('have every outcome from the start, so that the first failure is an increase', async () => {
+    const metrics = metricsWith({ webhooks: ['on-call'] });
+    metrics.webhookOutcome('on-call', 'failed');
+    expect(await samples(metrics, 'nexus_webhook')).toEqual([
+      'nexus_webhook_deliveries_total{webhook="on-call",outcome="delivered"} 0',
+      'nexus_webhook_deliveries_total{webhook="on-call",outcome="retried"} 0',
+      'nexus_webhook_deliveries_total{webhook="on-call",outcome="failed"} 1',
+      'nexus_webhook_deliveries_total{webhook="on-call",outcome="dropped"} 0',
+    ]);
   });
 });
 

@@ -38,34 +38,87 @@ describe.each(globSync('config/{prometheus,grafana}/**/*.{yml,json}', { cwd: ROO
   },
 );
 
-describe('the Grafana dashboard', () => {
-  interface Dashboard {
-    readonly uid: string;
-    readonly panels: readonly {
-      readonly type: string;
-      readonly datasource: { readonly uid: string };
-      readonly targets: readonly { readonly expr: string }[];
-    }[];
-  }
-  const dashboard = JSON.parse(textOf('config/grafana/dashboards/nexus-budget.json')) as Dashboard;
+interface Panel {
+  readonly id: number;
+  readonly type: string;
+  readonly title: string;
+  readonly description: string;
+  readonly gridPos: {
+    readonly x: number;
+    readonly y: number;
+    readonly w: number;
+    readonly h: number;
+  };
+  readonly datasource: { readonly type: string; readonly uid: string };
+  readonly targets: readonly { readonly refId: string; readonly expr: string }[];
+}
 
-  it('has the five panels of the quickstart', () => {
-    expect(dashboard.panels.map(({ type }) => type)).toEqual([
-      'gauge',
-      'timeseries',
-      'heatmap',
-      'piechart',
-      'state-timeline',
+interface Dashboard {
+  readonly uid: string;
+  readonly title: string;
+  readonly schemaVersion: number;
+  readonly templating: { readonly list: readonly { readonly name: string }[] };
+  readonly panels: readonly Panel[];
+}
+
+describe('the Grafana dashboard', () => {
+  const { panels, ...dashboard } = JSON.parse(
+    textOf('config/grafana/dashboards/nexus-budget.json'),
+  ) as Dashboard;
+
+  it('has the five panels of the quickstart first', () => {
+    expect(panels.slice(0, 5).map(({ type, title }) => [type, title])).toEqual([
+      ['gauge', 'Budget utilization'],
+      ['timeseries', 'Spending'],
+      ['heatmap', 'Cost of a request'],
+      ['piechart', 'How tokens were counted'],
+      ['state-timeline', 'Budget status'],
     ]);
   });
 
-  it('reads from the data source that is provisioned', () => {
+  it('has what an import asks for, and panels that every Grafana has', () => {
+    expect(dashboard).toMatchObject({
+      uid: expect.stringMatching(/^[\w-]{1,40}$/),
+      title: expect.any(String),
+      schemaVersion: expect.any(Number),
+    });
+    // An export for sharing would ask for its inputs; a provisioned file must not.
+    expect(dashboard).not.toHaveProperty('__inputs');
+    const core = ['gauge', 'timeseries', 'heatmap', 'piechart', 'state-timeline', 'stat'];
+    for (const { type, title, description } of panels) {
+      expect(core).toContain(type);
+      expect(title).toMatch(/^[A-Z]/);
+      expect(description).toMatch(/\.$/);
+    }
+    expect(new Set(panels.map(({ id }) => id)).size).toBe(panels.length);
+  });
+
+  it('lays its panels out side by side, none over another', () => {
+    const cells = panels.flatMap(({ gridPos: { x, y, w, h } }) => {
+      expect(x + w).toBeLessThanOrEqual(24);
+      return Array.from({ length: w * h }, (_, at) => `${x + (at % w)} ${y + Math.floor(at / w)}`);
+    });
+    expect(new Set(cells).size).toBe(cells.length);
+  });
+
+  it('reads from the data source that is provisioned, for the gateways that are chosen', () => {
     const source = /^\s*uid: (\S+)$/m.exec(
       textOf('config/grafana/provisioning/datasources/prometheus.yml'),
     )?.[1];
-    for (const panel of dashboard.panels) {
-      expect(panel.datasource.uid).toBe(source);
-      expect(panel.targets.every(({ expr }) => expr.includes('nexus_'))).toBe(true);
+    const known = [
+      ...dashboard.templating.list.map(({ name }) => name),
+      '__range',
+      '__rate_interval',
+    ];
+    for (const { datasource, targets } of panels) {
+      expect(datasource).toEqual({ type: 'prometheus', uid: source });
+      expect(targets.map(({ refId }) => refId)).toEqual(
+        ['A', 'B', 'C', 'D'].slice(0, targets.length),
+      );
+      for (const { expr } of targets) {
+        expect(expr).toMatch(/nexus_\w+\{instance=~"\$instance"\}/);
+        for (const [, name] of expr.matchAll(/\$(\w+)/g)) expect(known).toContain(name);
+      }
     }
   });
 });
@@ -98,6 +151,7 @@ if (!hasPromtool)
     const metrics = createMetrics({
       version: '1.2.3',
       hasBudget: true,
+      webhooks: ['on-call'],
       configuredNames: [],
       resolveAlias: (model) => model,
       policy: () => policy,

@@ -1,5 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { periodAt } from '../../src/core/billing-period.ts';
+import type { AttemptBegan } from '../../src/core/facts.ts';
 import type { BudgetSettings } from '../../src/core/settings.ts';
 import { createStats, type Stats } from '../../src/telemetry/stats.ts';
 import { budgetView, statsView, type StatsInput } from '../../src/telemetry/stats-view.ts';
@@ -186,6 +187,52 @@ describe('GET /v1/budget', () => {
 
   it('is nothing without a budget', () => {
     expect(budgetView(input(someStats(), { budget: null }))).toBeNull();
+  });
+});
+
+function began(requestId: string, facts: Partial<AttemptBegan> = {}): AttemptBegan {
+  return {
+    requestId,
+    atMs: NOW,
+    stream: false,
+    modelRequested: 'gpt-4-turbo',
+    model: 'gpt-4-turbo',
+    backend: 'openai',
+    backendKind: 'cloud',
+    routeReason: 'capability-match',
+    attempt: 1,
+    held: 2_000_000,
+    ...facts,
+  };
+}
+
+describe('requests under way', () => {
+  it('are those that began and did not end, each with its latest attempt', () => {
+    const stats = someStats();
+    stats.attemptBegan(began('req_1'));
+    stats.attemptBegan(began('req_2', { atMs: NOW + 100 }));
+    stats.attemptBegan(
+      began('req_1', { atMs: NOW + 900, attempt: 2, backend: 'ollama', routeReason: 'failover' }),
+    );
+    expect(stats.read().inFlight).toEqual({
+      total: 2,
+      oldest: [
+        began('req_1', { attempt: 2, backend: 'ollama', routeReason: 'failover' }),
+        began('req_2', { atMs: NOW + 100 }),
+      ],
+    });
+    stats.requestEnded(aRequestEnded({ id: 'req_1' }));
+    stats.requestEnded(aRefusal({ id: 'req_3' }));
+    expect(stats.read().inFlight).toMatchObject({ total: 1, oldest: [{ requestId: 'req_2' }] });
+  });
+
+  it('are shown fifty at a time, with short names', () => {
+    const stats = someStats();
+    const modelRequested = 'x'.repeat(100_000);
+    for (let i = 0; i < 300; i += 1) stats.attemptBegan(began(`req_${i}`, { modelRequested }));
+    const { total, oldest } = stats.read().inFlight;
+    expect([total, oldest.length, oldest[0]?.requestId]).toEqual([300, 50, 'req_0']);
+    expect(oldest[0]?.modelRequested).toHaveLength(128);
   });
 });
 

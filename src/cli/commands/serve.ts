@@ -38,6 +38,9 @@ export const serve = command({
     'log-level': { value: 'LEVEL', help: 'error, warn, info or debug.' },
     'log-format': { value: 'FORMAT', help: 'pretty or json.' },
     ledger: { value: 'PATH', help: 'SQLite file of the ledger.' },
+    inspect: {
+      help: 'Show the running statecharts to the Stately inspector, on this machine only; the URL is printed.',
+    },
   },
   examples: ['nexus serve', 'nexus serve --config nexus.toml --port 8080 --log-format json'],
   async run(flags, session) {
@@ -48,7 +51,8 @@ export const serve = command({
     );
     // Heard from before the start on, so that a stop during it is not lost.
     const signal = listenForStop();
-    const gateway = await startGateway({ settings, version: session.version, warnings });
+    const stately = flags.isSet('inspect');
+    const gateway = await startGateway({ settings, version: session.version, warnings, stately });
     if (isSilent(settings.logging)) await session.err.line(gateway.summary.join('\n'));
     await aborted(signal);
     await gateway.stop();

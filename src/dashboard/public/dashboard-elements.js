@@ -1,8 +1,21 @@
 /** Elements and texts. Everything that comes from the gateway becomes text nodes, never markup. */
 
+export const STATUS_WORDS = { Normal: 'Normal', SoftLimit: 'Soft limit', HardLimit: 'Hard limit' };
+export const STATUS_TONES = { Normal: 'good', SoftLimit: 'warning', HardLimit: 'error' };
+
 /** @returns {HTMLElement} */
 export function element(name, attributes = {}, ...children) {
   const made = document.createElement(name);
+  for (const [key, value] of Object.entries(attributes)) {
+    if (value !== null && value !== undefined) made.setAttribute(key, String(value));
+  }
+  made.append(...children.filter((child) => child !== null && child !== undefined));
+  return made;
+}
+
+/** A part of a drawing. Colours and fonts come from classes: the policy of the page allows no style attribute. */
+export function shape(name, attributes = {}, ...children) {
+  const made = document.createElementNS('http://www.w3.org/2000/svg', name);
   for (const [key, value] of Object.entries(attributes)) {
     if (value !== null && value !== undefined) made.setAttribute(key, String(value));
   }
@@ -108,7 +121,12 @@ export function uptime(seconds) {
 }
 
 const clockTime = new Intl.DateTimeFormat(undefined, { timeStyle: 'medium' });
-const dayTime = new Intl.DateTimeFormat(undefined, { dateStyle: 'medium', timeStyle: 'short' });
+const dayTime = new Intl.DateTimeFormat(undefined, {
+  day: 'numeric',
+  month: 'short',
+  hour: '2-digit',
+  minute: '2-digit',
+});
 
 /** A time element. `day` is today by `toDateString`; the day of any other day is written out. */
 export function time(instant, day) {

@@ -5,24 +5,18 @@ import {
   count,
   duration,
   element,
-  facts,
+  STATUS_TONES,
+  STATUS_WORDS,
   table,
   time,
   usd,
 } from './dashboard-elements.js';
 
-const STATUS_WORDS = { Normal: 'Normal', SoftLimit: 'Soft limit', HardLimit: 'Hard limit' };
-const STATUS_TONES = { Normal: 'good', SoftLimit: 'warning', HardLimit: 'error' };
 const POSTURE_WORDS = {
   open: 'the best backend wins',
   preferLocal: 'local backends go first',
   localOnly: 'local backends only',
   closed: 'no request is served',
-};
-const ACTION_WORDS = {
-  Warn: 'warn, refuse nothing',
-  BlockCloud: 'block cloud backends',
-  BlockAll: 'block everything',
 };
 
 /** The line under the title. */
@@ -33,86 +27,6 @@ export function statusLine({ stats, posture }) {
       ? badge('No budget', 'plain')
       : badge(STATUS_WORDS[budget.status], STATUS_TONES[budget.status]);
   return [word, ` ${POSTURE_WORDS[posture]}`];
-}
-
-export function budgetSection({ stats, day }) {
-  const { budget } = stats;
-  if (budget === undefined) {
-    return [
-      element(
-        'p',
-        {},
-        'No budget is configured, so nothing is limited. Set ',
-        element('code', {}, 'monthly_limit_usd'),
-        ' under ',
-        element('code', {}, '[routing.budget]'),
-        ' to have one.',
-      ),
-    ];
-  }
-  return [
-    element(
-      'p',
-      { class: 'headline' },
-      element('strong', {}, usd(budget.current_spending_usd)),
-      ` of ${usd(budget.monthly_limit_usd)} in ${budget.billing_month} (${budget.utilization_percent.toFixed(1)} %)`,
-    ),
-    budgetBar(budget),
-    facts([
-      ['Remaining', usd(budget.remaining_usd)],
-      ['Held for requests in flight', usd(budget.held_usd)],
-      ['In suspense', budget.suspense_usd > 0 ? usd(budget.suspense_usd) : null],
-      ['At the hard limit', ACTION_WORDS[budget.hard_limit_action]],
-      ['Next reset', budget.next_reset_date],
-      ...forecastFacts(budget.forecast, day),
-      [
-        'Reconciled',
-        budget.last_reconciliation === null ? 'not yet' : time(budget.last_reconciliation, day),
-      ],
-    ]),
-  ];
-}
-
-function forecastFacts(forecast, day) {
-  if (forecast.status !== 'ok') return [['Forecast', 'too early to say']];
-  return [
-    ['Pace', `${usd(forecast.burn_rate_usd_per_day)} a day`],
-    ['Expected at the end of the month', usd(forecast.projected_month_end_usd)],
-    [
-      'Soft limit expected',
-      forecast.soft_limit_at === null ? null : time(forecast.soft_limit_at, day),
-    ],
-    [
-      'Hard limit expected',
-      forecast.hard_limit_at === null ? null : time(forecast.hard_limit_at, day),
-    ],
-  ];
-}
-
-/** Spending and what is held on one scale with the two limits. */
-function budgetBar(budget) {
-  const { current_spending_usd: spent, held_usd: held, monthly_limit_usd: limit } = budget;
-  const soft = (limit * budget.soft_limit_threshold) / 100;
-  const end = Math.max(limit, spent + held) * 1.04;
-  const percent = (value) => `${(value / end) * 100}%`;
-  const spentFill = element('span', { class: `spent ${STATUS_TONES[budget.status]}` });
-  spentFill.style.width = percent(spent);
-  const heldFill = element('span', { class: 'held' });
-  heldFill.style.left = percent(spent);
-  heldFill.style.width = percent(held);
-  const mark = (name, value) => {
-    const line = element('span', { class: 'mark' }, element('span', { class: 'mark-name' }, name));
-    line.style.left = percent(value);
-    return line;
-  };
-  const text = `${usd(spent)} spent and ${usd(held)} held, soft limit ${usd(soft)}, hard limit ${usd(limit)}`;
-  return element(
-    'div',
-    { class: 'budget-bar', role: 'img', 'aria-label': text },
-    element('div', { class: 'track' }, spentFill, heldFill),
-    soft < limit ? mark(`soft ${usd(soft)}`, soft) : null,
-    mark(`hard ${usd(limit)}`, limit),
-  );
 }
 
 const HEALTH_TONES = { healthy: 'good', unhealthy: 'error', unknown: 'plain' };
@@ -164,7 +78,7 @@ export function requestsSection({ stats, recent, day }) {
   ];
   const rows = recent.map((request) => [
     time(request.time, day),
-    modelCell(request),
+    modelName(request.model_requested, request.model_served, request.id),
     request.backend === null ? '' : `${request.backend} (${request.backend_type})`,
     request.route_reason ?? '',
     statusCell(request),
@@ -179,7 +93,7 @@ export function requestsSection({ stats, recent, day }) {
   ];
 }
 
-function modelCell({ model_requested: requested, model_served: served, id }) {
+function modelName(requested, served, id) {
   const isOther = served !== null && served !== requested;
   return element(
     'span',
@@ -217,23 +131,64 @@ export function eventsSection({ events, day }) {
   return [element('ol', { class: 'events', reversed: '' }, ...items)];
 }
 
-export function modelsSection({ stats }) {
-  const models = stats.models.toSorted((a, b) => b.cost_usd - a.cost_usd).slice(0, 12);
-  if (models.length === 0) return [element('p', {}, 'No request yet.')];
-  const most = Math.max(...models.map(({ cost_usd: cost }) => cost)) || 1;
+/** Cost in this month under each name, with a bar beside the dearest. */
+function costTable(caption, title, rows, cells) {
+  const most = Math.max(...rows.map(({ cost_usd: cost }) => cost)) || 1;
   const columns = [
-    { title: 'Model' },
-    { title: 'Requests', right: true },
+    { title },
+    { title: 'Charges', right: true },
     { title: 'Cost', right: true },
     { title: element('span', { class: 'unseen' }, 'Compared with the dearest') },
   ];
-  const rows = models.map(({ name, requests, cost_usd: cost }) => [
-    name,
-    count(requests),
-    usd(cost),
-    bar(cost / most),
+  const filled = rows.map((row) => [
+    cells(row),
+    count(row.charges),
+    usd(row.cost_usd),
+    bar(row.cost_usd / most),
   ]);
-  return [table('Cost by model since the start of the gateway', columns, rows)];
+  return table(caption, columns, filled);
+}
+
+export function modelsSection({ models }) {
+  if (models.length === 0) return [element('p', {}, 'No charge yet this month.')];
+  return [costTable('Cost by model in this month', 'Model', models, ({ name }) => name)];
+}
+
+function nameWithKind({ name, kind }) {
+  return element('span', {}, name, element('span', { class: 'quiet reason' }, kind));
+}
+
+export function sharesSection({ backends }) {
+  if (backends.length === 0) return [element('p', {}, 'No charge yet this month.')];
+  const rows = backends.toSorted((a, b) => b.cost_usd - a.cost_usd || b.charges - a.charges);
+  return [costTable('Cost by backend in this month', 'Backend', rows, nameWithKind)];
+}
+
+export function inFlightSection({ in_flight: { total, requests } }) {
+  if (total === 0) return [element('p', {}, 'Nothing is under way.')];
+  const columns = [
+    { title: 'Model' },
+    { title: 'Backend' },
+    { title: 'Why there' },
+    { title: 'Kind' },
+    { title: 'Held', right: true },
+    { title: 'For', right: true },
+  ];
+  const rows = requests.map((request) => [
+    modelName(request.model_requested, request.model, request.id),
+    `${request.backend} (${request.backend_type})`,
+    request.attempt > 1
+      ? `${request.route_reason}, attempt ${request.attempt}`
+      : request.route_reason,
+    request.stream ? 'stream' : 'one answer',
+    usd(request.held_usd),
+    `${count(request.seconds)} s`,
+  ]);
+  const more = total - requests.length;
+  return [
+    table('Requests under way, longest first', columns, rows),
+    more > 0 ? element('p', { class: 'quiet' }, `and ${count(more)} more`) : null,
+  ].filter((node) => node !== null);
 }
 
 const TIER_WORDS = [

@@ -132,14 +132,19 @@ function toolUse(call: unknown, at: string): JsonObject {
   const text = stringAt(called, 'arguments');
   const input = text.trim() === '' ? {} : parseJsonObject(text);
   if (!input) throw untranslatable(`${at}.function.arguments`, 'a text that is no JSON object');
-  return { type: 'tool_use', id: stringAt(call, 'id'), name: stringAt(called, 'name'), input };
+  return { type: 'tool_use', id: toolId(call, 'id'), name: stringAt(called, 'name'), input };
+}
+
+/** Other servers name calls as they like, `functions.get_weather:0` for one; the API refuses all but these letters. */
+function toolId(holder: JsonObject, field: string): string {
+  return stringAt(holder, field).replace(/[^a-zA-Z0-9_-]/g, '_');
 }
 
 function toolResult(message: JsonObject, at: string): JsonObject {
   const content = userParts(message['content'], `${at}.content`);
   return {
     type: 'tool_result',
-    tool_use_id: stringAt(message, 'tool_call_id'),
+    tool_use_id: toolId(message, 'tool_call_id'),
     ...(content.length === 0 ? {} : { content }),
   };
 }

@@ -5,7 +5,7 @@ import type { AnswerReader } from '../../core/upstream.ts';
 import type { TokenUsage } from '../../core/usage.ts';
 import { dataOf, endsWithBlankLine, EventSplitter } from '../event-stream.ts';
 import { findLastMember, isNullMember, withoutMember } from '../json-bytes.ts';
-import { isJsonObject, parseJsonObject } from '../json-values.ts';
+import { isJsonObject, objectsAt, parseJsonObject } from '../json-values.ts';
 import { KeptBytes } from '../kept-bytes.ts';
 import { errorEvent } from './openai-errors.ts';
 import { readOpenAiUsage, usageOfDocument } from './openai-usage.ts';
@@ -142,13 +142,24 @@ export class OpenAiStreamReader implements AnswerReader {
     }
     const document = parseJsonObject(data ?? '');
     if (!document) return block;
-    this.#usage = usageOfDocument(document) ?? this.#usage;
-    return this.#strips && isUsageOnly(document) ? EMPTY : block;
+    const usage = usageOfDocument(document);
+    // Asked for usage, Ollama puts zeros on every chunk of a text completion but the last. Beside text that is still
+    // coming they are no figure: taken for one, a stream that breaks off would cost nothing.
+    const choices = objectsAt(document, 'choices');
+    const isFiller = choices.length > 0 && usage?.input === 0 && usage.output === 0;
+    if (!isFiller || choices.some(isFinished)) this.#usage = usage ?? this.#usage;
+    if (!this.#strips) return block;
+    if (isFiller && member) return withoutMember(block, member);
+    return isUsageOnly(document) ? EMPTY : block;
   }
 }
 
 function isOfInterest(bytes: Buffer): boolean {
   return bytes.includes(USAGE_KEY) || bytes.includes(END_MARKER);
+}
+
+function isFinished({ finish_reason: reason }: JsonObject): boolean {
+  return typeof reason === 'string';
 }
 
 /** The extra last chunk of `include_usage`. Azure's first chunk has no choices either, but no usage. */

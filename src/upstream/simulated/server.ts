@@ -139,7 +139,8 @@ class Simulation {
     const answers = Array.from({ length: choices }, () => answer);
     const usage = usageDocument(inputTokens, choices * answer.tokens.length);
     const envelope: Envelope = {
-      id: `${isChat ? 'chatcmpl' : 'cmpl'}-simulated-${this.#requests}`,
+      // Of one length, so that load tools which compare lengths see equal answers.
+      id: `${isChat ? 'chatcmpl' : 'cmpl'}-simulated-${String(this.#requests).padStart(9, '0')}`,
       created: Math.floor(Date.now() / 1000),
       model: stringAt(body, 'model'),
       system_fingerprint: 'simulated',
