@@ -21,10 +21,16 @@ line of the file is \`#:schema\` and the path of [nexus.schema.json](nexus.schem
   \`[discovery] enabled = true\`.
 `;
 
+function listWords(items: SchemaNode | undefined): string {
+  if (items?.enum) return `list of ${typeWords(items)}`;
+  const words: Readonly<Record<string, string>> = { string: 'text', number: 'numbers' };
+  return `list of ${words[String(items?.type)] ?? 'tables'}`;
+}
+
 function typeWords(node: SchemaNode): string {
   if (node.enum) return node.enum.map((value) => `\`"${value}"\``).join(' ');
   const [type] = typeof node.type === 'string' ? [node.type] : node.type;
-  if (type === 'array') return node.items?.type === 'string' ? 'list of text' : 'list of tables';
+  if (type === 'array') return listWords(node.items);
   const words = {
     integer: 'whole number',
     number: 'number',
@@ -44,7 +50,7 @@ function rangeWords({ minimum, exclusiveMinimum, maximum }: SchemaNode): string 
 
 function defaultWords(node: SchemaNode): string {
   if (node.default === undefined) return 'none';
-  return Array.isArray(node.default) ? '`[]`' : `\`${JSON.stringify(node.default)}\``;
+  return `\`${JSON.stringify(node.default)}\``;
 }
 
 function row(key: string, node: SchemaNode, isRequired: boolean): string {

@@ -72,7 +72,7 @@ function showScenario() {
 }
 
 function showMode(mode) {
-  for (const button of document.querySelectorAll('[data-mode]'))
+  for (const button of document.querySelectorAll('button[data-mode]'))
     button.setAttribute('aria-pressed', String(button.dataset.mode === mode));
   document.body.dataset.mode = mode;
   byId('modes').hidden = !setup.live;
@@ -176,7 +176,7 @@ async function begin() {
   byId('footer').textContent = `Nexus ${setup.version}.`;
   byId('dashboard').hidden = !setup.live;
   wireControls(on);
-  for (const button of document.querySelectorAll('[data-mode]'))
+  for (const button of document.querySelectorAll('button[data-mode]'))
     button.addEventListener('click', () => {
       if (button.dataset.mode === 'live') goLive();
       else inTurn(() => simulate(scenario ?? { setup: DEFAULT_SETUP }));

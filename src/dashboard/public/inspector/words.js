@@ -1,17 +1,22 @@
 /** Money, dates and states in words. Everything that a person reads of the charts' numbers is made here. */
 import { formatUsd, formatUsdExact } from '../../../core/money.ts';
 
+const HUNDRED_USD = 100_000_000_000;
+
 export const STATUS_WORDS = { Normal: 'Normal', SoftLimit: 'Soft limit', HardLimit: 'Hard limit' };
 export const STATUS_TONES = { Normal: 'good', SoftLimit: 'warning', HardLimit: 'error' };
 
-/** `$1,234.50`; what would round to nothing is written exactly. */
+/**
+ * `$1,234.50`. Below 100 USD up to four decimals where there are any, so that what is left of a small budget is not
+ * rounded away; what would round to nothing is written exactly.
+ */
 export function money(nano) {
-  const exact = formatUsdExact(Math.abs(nano));
-  const rounded = formatUsd(Math.abs(nano), 2);
-  const text = rounded === '0.00' && nano !== 0 ? exact : rounded;
-  const [whole, decimals] = text.split('.');
+  const magnitude = Math.abs(nano);
+  const rounded = formatUsd(magnitude, magnitude < HUNDRED_USD ? 4 : 2);
+  const text = Number(rounded) === 0 && nano !== 0 ? formatUsdExact(magnitude) : rounded;
+  const [whole, decimals = ''] = text.split('.');
   const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',');
-  return `${nano < 0 ? '-' : ''}$${grouped}${decimals === undefined ? '' : `.${decimals}`}`;
+  return `${nano < 0 ? '-' : ''}$${grouped}.${decimals.replace(/0+$/, '').padEnd(2, '0')}`;
 }
 
 /** `75 %`, `75.02 %`: at most two decimals, and never rounded over a limit that is not reached. */
@@ -78,7 +83,7 @@ export function fieldValue(name, value, zone) {
   if (typeof value === 'number') {
     if (name.endsWith('Nano')) return money(value);
     if (/^(?:nowMs|atMs|fromMs|.*AtMs)$/.test(name)) return instant(value, zone);
-    if (name.endsWith('Ms')) return value >= 60_000 ? span(value) : `${value} ms`;
+    if (name.endsWith('Ms')) return value >= 60_000 ? span(value) : `${Number(value.toFixed(1))} ms`;
     if (name.endsWith('Percent')) return `${value} %`;
   }
   return String(value);
