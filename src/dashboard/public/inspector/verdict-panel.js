@@ -99,7 +99,15 @@ function answers(view) {
     element('h3', {}, 'The latest requests, and why they ended so'),
     rows.length === 0
       ? none
-      : element('ol', { class: 'answers' }, ...rows.map((row) => answerItem(row, cycle.timezone))),
+      : element(
+          'div',
+          { class: 'scroll', role: 'region', tabindex: '0', 'aria-label': 'Latest requests' },
+          element(
+            'ol',
+            { class: 'answers' },
+            ...rows.map((row) => answerItem(row, cycle.timezone)),
+          ),
+        ),
   );
 }
 

@@ -1,18 +1,22 @@
 /** Money, dates and states in words. Everything that a person reads of the charts' numbers is made here. */
 import { formatUsd, formatUsdExact } from '../../../core/money.ts';
 
+const TEN_USD = 10_000_000_000;
 const HUNDRED_USD = 100_000_000_000;
+
+/** What is left of a small budget must not be rounded away. */
+function decimalsFor(magnitude) {
+  if (magnitude < TEN_USD) return 6;
+  return magnitude < HUNDRED_USD ? 4 : 2;
+}
 
 export const STATUS_WORDS = { Normal: 'Normal', SoftLimit: 'Soft limit', HardLimit: 'Hard limit' };
 export const STATUS_TONES = { Normal: 'good', SoftLimit: 'warning', HardLimit: 'error' };
 
-/**
- * `$1,234.50`. Below 100 USD up to four decimals where there are any, so that what is left of a small budget is not
- * rounded away; what would round to nothing is written exactly.
- */
+/** `$1,234.50`, `$12.3456`, `$0.000012`; what would round to nothing is written exactly. */
 export function money(nano) {
   const magnitude = Math.abs(nano);
-  const rounded = formatUsd(magnitude, magnitude < HUNDRED_USD ? 4 : 2);
+  const rounded = formatUsd(magnitude, decimalsFor(magnitude));
   const text = Number(rounded) === 0 && nano !== 0 ? formatUsdExact(magnitude) : rounded;
   const [whole, decimals = ''] = text.split('.');
   const grouped = whole.replaceAll(/\B(?=(\d{3})+$)/g, ',');
@@ -83,7 +87,8 @@ export function fieldValue(name, value, zone) {
   if (typeof value === 'number') {
     if (name.endsWith('Nano')) return money(value);
     if (/^(?:nowMs|atMs|fromMs|.*AtMs)$/.test(name)) return instant(value, zone);
-    if (name.endsWith('Ms')) return value >= 60_000 ? span(value) : `${Number(value.toFixed(1))} ms`;
+    if (name.endsWith('Ms'))
+      return value >= 60_000 ? span(value) : `${Number(value.toFixed(1))} ms`;
     if (name.endsWith('Percent')) return `${value} %`;
   }
   return String(value);
