@@ -2,9 +2,9 @@
 
 /**
  * One press of Ctrl-C under `npm start` arrives twice: from the terminal, which signals the whole group, and from npm,
- * which passes its own on. A person who means "now" takes longer than this.
+ * which passes its own on within a few milliseconds. A second signal that is meant takes longer than this.
  */
-const SAME_PRESS_MS = 400;
+const SAME_PRESS_MS = 100;
 
 /**
  * Aborted by the first signal. A second one ends the process at once with 130, whatever is still going on: the way out

@@ -11,7 +11,9 @@ import {
   isClientGone,
   readBounded,
   relayAnswer,
+  sendLast,
   WHOLE_ANSWER_BYTES,
+  type Client,
   type Relayed,
 } from './relay.ts';
 import { setBudgetHeaders, setRouteHeaders } from './response-headers.ts';
@@ -118,7 +120,8 @@ export class Attempt {
       if (answer.status < 300)
         facts.attemptEnded({ backend, outcome: 'ok', reason: null, latencyMs });
       else {
-        const outcome = isRetriable(answer.status) ? 'failed' : 'refused';
+        // Also a 429: a limit of one model or key must not take the whole backend out of use.
+        const outcome = answer.status >= 400 && answer.status < 500 ? 'refused' : 'failed';
         facts.attemptEnded({ backend, outcome, reason: `answered ${answer.status}`, latencyMs });
       }
       return answer;
@@ -180,15 +183,13 @@ export class Attempt {
       trace.firstByteAtMs = ioClock.monotonicMs();
       this.#writeHead(answer);
     };
+    const client: Client = {
+      response,
+      clock: ioClock,
+      idleTimeoutMs: settings.server.requestTimeoutSeconds * 1000,
+    };
     const relayed = await relayAnswer(
-      {
-        answer,
-        response,
-        clock: ioClock,
-        idleTimeoutMs: settings.server.requestTimeoutSeconds * 1000,
-        abort: () => this.#controller.abort(),
-        writeHead,
-      },
+      { ...client, answer, abort: () => this.#controller.abort(), writeHead },
       answer.isStream ? 0 : WHOLE_ANSWER_BYTES,
     );
     this.#endHold(() => this.#settleRelayed(answer, relayed));
@@ -203,7 +204,11 @@ export class Attempt {
         cause: undefined,
       });
     }
-    this.#finish(answer, relayed, writeHead);
+    if (!relayed.headSent && !isClientGone(response)) {
+      response.setHeader('Content-Length', String(relayed.unsent.length));
+      writeHead();
+      await sendLast(client, relayed.unsent);
+    } else this.#endStarted(answer, relayed);
     return ANSWERED;
   }
 
@@ -225,15 +230,11 @@ export class Attempt {
     return ledger.suspend(hold.id, `no answer: ${end}`);
   }
 
-  /** Sends what is left, and says so where the answer is not whole. */
-  #finish(answer: UpstreamAnswer, { end, headSent, unsent }: Relayed, writeHead: () => void): void {
+  /** Ends an answer that has begun, and says so where it is not whole. */
+  #endStarted(answer: UpstreamAnswer, { end }: Relayed): void {
     const { response } = this.#context;
     if (isClientGone(response)) return;
-    if (!headSent) {
-      response.setHeader('Content-Length', String(unsent.length));
-      writeHead();
-      response.end(unsent);
-    } else if (end === 'complete') {
+    if (end === 'complete') {
       response.end();
     } else if (answer.isStream) {
       // A stream that merely ends is taken for complete by the SDKs, so it has to be said in its own words.

@@ -1,6 +1,7 @@
 /** A listener: the server's own limits against slow or stuck peers, and an orderly end. */
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { answerUnreadable } from './unreadable-request.ts';
 
 /** For the head of a request: a real client sends it at once. */
 const HEADERS_TIMEOUT_MS = 60_000;
@@ -29,6 +30,9 @@ export async function listen(app: RequestListener, host: string, port: number): 
     },
     app,
   );
+  answerUnreadable(server);
+  // An expectation other than `100-continue` may be left unmet; Node's own 417 would say nothing in JSON.
+  server.on('checkExpectation', app);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
     server.listen(port, host, resolve);

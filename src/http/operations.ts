@@ -163,6 +163,12 @@ export function handleMetrics({ views }: Services): RequestHandler {
   };
 }
 
+/** False for the 30th of February, which `Date` takes for a day in March. */
+function isCalendarDay(instant: string): boolean {
+  const day = instant.slice(0, 10);
+  return new Date(`${day}T00:00:00Z`).toISOString().slice(0, 10) === day;
+}
+
 function readInstant(body: Readonly<Record<string, unknown>>, nowMs: number): number {
   const { to, advance_seconds: advance } = body;
   if ((to === undefined) === (advance === undefined)) {
@@ -184,7 +190,7 @@ function readInstant(body: Readonly<Record<string, unknown>>, nowMs: number): nu
     typeof to === 'string' &&
     /^\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)$/.test(to);
   const atMs = isRfc3339 ? Date.parse(to) : Number.NaN;
-  if (Number.isNaN(atMs)) {
+  if (Number.isNaN(atMs) || !isCalendarDay(String(to))) {
     throw new GatewayError(
       'invalid_request_error',
       '`to` must be a time in RFC 3339, such as "2026-12-01T00:00:00Z".',
@@ -223,6 +229,8 @@ export function handleClock({ movableClock, clock, control }: Services): Request
     }
     movableClock.advanceTo(atMs);
     control.noticeTime(clock.now());
+    // After a long jump the next regular reconciliation lies far ahead on a clock that may not move again for long.
+    if (atMs > nowMs) control.reconcile();
     response.json({
       now: new Date(clock.now()).toISOString(),
       billing_month: control.period().month,

@@ -20,12 +20,16 @@ type RelayEnd =
   /** Nothing came from the backend for the idle timeout. */
   | 'idle';
 
-export interface RelayOptions {
-  readonly answer: UpstreamAnswer;
+/** Where bytes go to. */
+export interface Client {
   readonly response: ServerResponse;
   readonly clock: Clock;
   /** How long the backend may send nothing, and the client take nothing. */
   readonly idleTimeoutMs: number;
+}
+
+export interface RelayOptions extends Client {
+  readonly answer: UpstreamAnswer;
   /** Gives the upstream call up. */
   readonly abort: () => void;
   /** Called once, before the first byte goes out. */
@@ -94,12 +98,19 @@ export class ClientWatch {
   }
 }
 
-async function send(
-  { response, clock, idleTimeoutMs }: RelayOptions,
-  bytes: Buffer,
-): Promise<void> {
+async function send({ response, clock, idleTimeoutMs }: Client, bytes: Buffer): Promise<void> {
   if (bytes.length === 0 || isClientGone(response)) return;
   if (!response.write(bytes)) await writable(response, clock, idleTimeoutMs);
+}
+
+/**
+ * Sends the last bytes and ends the response. Resolves when they have left, or when the client has: a gateway that stops
+ * waits for its requests, and Node closes the connection of a response that was ended, sent or not.
+ */
+export async function sendLast(client: Client, bytes: Buffer): Promise<void> {
+  const { response } = client;
+  await send(client, bytes);
+  if (!isClientGone(response)) response.end();
 }
 
 export interface Relayed {

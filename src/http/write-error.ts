@@ -12,11 +12,13 @@ interface ErrorBody {
   readonly context?: object;
 }
 
-function bodyOf(error: GatewayError): ErrorBody {
-  return {
-    error: { message: error.message, type: error.type, param: error.param, code: error.code },
-    ...(error.context === null ? {} : { context: error.context }),
+/** The body of an error, as bytes of JSON. */
+export function errorBody({ message, type, param, code, context }: GatewayError): Buffer {
+  const body: ErrorBody = {
+    error: { message, type, param, code },
+    ...(context === null ? {} : { context }),
   };
+  return Buffer.from(JSON.stringify(body));
 }
 
 /** Any thrown value as an error for clients. What is not a `GatewayError` is ours to mend and says nothing of its inside. */
@@ -24,6 +26,12 @@ export function asGatewayError(thrown: unknown): GatewayError {
   if (thrown instanceof GatewayError) return thrown;
   const status =
     typeof thrown === 'object' && thrown !== null && 'status' in thrown ? thrown.status : undefined;
+  // A path that is no percent-encoded text, such as `/v1/models/%zz`.
+  if (thrown instanceof URIError)
+    return new GatewayError(
+      'invalid_request_error',
+      `The path could not be read: ${thrown.message}.`,
+    );
   if (status === 413) {
     return new GatewayError(
       'request_too_large',
@@ -42,10 +50,10 @@ export function asGatewayError(thrown: unknown): GatewayError {
   );
 }
 
-/** Writes the error; does nothing when the client is gone or an answer has begun. */
+/** Writes the error; an answer that has begun is cut, as one that merely ended would be taken for whole. */
 export function writeError(response: ServerResponse, error: GatewayError): void {
   if (response.headersSent || response.destroyed) {
-    if (!response.writableEnded) response.end();
+    if (!response.writableEnded) response.destroy();
     return;
   }
   response.statusCode = ERRORS[error.code].status;
@@ -53,7 +61,7 @@ export function writeError(response: ServerResponse, error: GatewayError): void 
     response.setHeader('Retry-After', String(error.retryAfterSeconds));
   // The one header by which the official SDKs can be told that a retry is useless.
   if (error.code === 'budget_exhausted') response.setHeader('x-should-retry', 'false');
-  const body = Buffer.from(JSON.stringify(bodyOf(error)));
+  const body = errorBody(error);
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.setHeader('Content-Length', String(body.length));
   response.end(body);

@@ -20,12 +20,8 @@ import {
   type Connection,
   type Stage,
 } from '../support/client-stage.ts';
-import {
-  describeClient,
-  type ChatClient,
-  type Said,
-  type ToolCallAsked,
-} from '../support/client-suite.ts';
+import type { ChatClient, Said, ToolCallAsked } from '../support/chat-client.ts';
+import { describeClient } from '../support/client-suite.ts';
 
 /** Tokens are undefined where the provider said nothing. */
 function usageOf({

@@ -11,7 +11,8 @@ import {
 } from '@langchain/core/messages';
 import { ChatOpenAI, OpenAIEmbeddings } from '@langchain/openai';
 import type { Connection } from '../support/client-stage.ts';
-import { describeClient, type ChatClient, type Said } from '../support/client-suite.ts';
+import type { ChatClient, Said } from '../support/chat-client.ts';
+import { describeClient } from '../support/client-suite.ts';
 
 type Answer = Pick<AIMessage, 'text' | 'response_metadata'> & {
   readonly usage_metadata?: UsageMetadata | undefined;

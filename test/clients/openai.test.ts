@@ -9,14 +9,15 @@ import type {
 import {
   priceOf,
   startClientStage,
-  toolTurnsOf,
   UPSTREAM_NAMES,
   UPSTREAMS,
   type Stage,
 } from '../support/client-stage.ts';
-import { describeClient, type ChatClient, type Said } from '../support/client-suite.ts';
+import type { ChatClient, Said } from '../support/chat-client.ts';
+import { describeClient } from '../support/client-suite.ts';
 import { entriesMadeBy, expectSettledBooks } from '../support/settled-books.ts';
 import { nano } from '../support/test-gateway.ts';
+import { toolTurnsOf } from '../support/wire-readers.ts';
 
 function usageOf(usage: ChatCompletion['usage'] | null): Said['usage'] {
   if (!usage) return null;
