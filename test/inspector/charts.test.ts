@@ -114,7 +114,7 @@ describe('the words of the page', () => {
       '1 December 2026, 00:30 Europe/Berlin',
     );
     expect(words.fieldValue('softLimitNano', 75_000_000_000, 'UTC')).toBe('$75.00');
-    expect(words.fieldValue('latencyMs', 3.14159, 'UTC')).toBe('3.1 ms');
+    expect(words.fieldValue('latencyMs', 3.0502, 'UTC')).toBe('3.1 ms');
     expect(words.fieldValue('restartWindowMs', 60_000, 'UTC')).toBe('1 minute');
     expect(words.fieldValue('reason', null, 'UTC')).toBe('none');
     expect(words.fieldName('softLimitNano')).toBe('soft limit');

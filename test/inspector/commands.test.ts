@@ -8,14 +8,17 @@ import { createWebSocketReceiver, type StatelyInspectionEvent } from '@statelyai
 import { eventually } from '../support/eventually.ts';
 import { runCli, startCli } from '../support/run-cli.ts';
 
-async function firstMatch(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {
+/** Resolves with the first group of the first match in what is written; goes on reading, so that the writer can go on. */
+function firstMatch(stream: NodeJS.ReadableStream, pattern: RegExp): Promise<string> {
   let seen = '';
-  for await (const chunk of stream) {
-    seen += String(chunk);
-    const match = pattern.exec(seen);
-    if (match) return match[1] ?? '';
-  }
-  throw new Error(`nothing like ${pattern} in: ${seen}`);
+  return new Promise((resolve, reject) => {
+    stream.on('data', (chunk: Buffer) => {
+      seen += chunk.toString();
+      const match = pattern.exec(seen);
+      if (match) resolve(match[1] ?? '');
+    });
+    stream.on('end', () => reject(new Error(`nothing like ${String(pattern)} in: ${seen}`)));
+  });
 }
 
 describe('nexus inspect', () => {
@@ -48,7 +51,6 @@ describe('nexus serve --inspect', () => {
       { cwd: folder },
     );
     const url = await firstMatch(child.stdout, /Stately:\s+(http:\/\/127\.0\.0\.1:\d+\/)/);
-    child.stdout.resume();
     const messages: StatelyInspectionEvent[] = [];
     createWebSocketReceiver({ server: url.replace('http', 'ws') }).subscribe((message) =>
       messages.push(message),

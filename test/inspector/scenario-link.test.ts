@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { pageModule } from '../support/inspector-page.ts';
 
 const { DEFAULT_SETUP, readLink, writeLink } = await pageModule('scenario-link');
@@ -45,8 +45,12 @@ describe('the link to a scenario', () => {
             Object.entries(written.setup).filter(([name]) => name !== 'soft' && name !== 'action'),
           ),
         });
-        if (written.setup.limit !== null)
-          expect([soft, action]).toEqual([written.setup.soft, written.setup.action]);
+        const hasBudget = written.setup.limit !== null;
+        expect([soft, action]).toEqual(
+          hasBudget
+            ? [written.setup.soft, written.setup.action]
+            : [DEFAULT_SETUP.soft, DEFAULT_SETUP.action],
+        );
       }),
     );
   });
