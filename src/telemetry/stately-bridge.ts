@@ -21,7 +21,7 @@ const SEND_MS = 100;
 const RESTLESS_MS = 500;
 const MOST_VIEWERS = 8;
 /** A viewer with more than this unread is sent nothing until it has caught up, and then everything anew. */
-const MOST_UNREAD_BYTES = 1_000_000;
+const MOST_UNREAD_BYTES = 4_000_000;
 /** The deepest nesting of our definitions is 14. */
 const DEFINITION_DEPTH = 24;
 
@@ -40,6 +40,11 @@ interface Viewer {
   readonly socket: WebSocket;
   readonly tell: (event: InspectionEvent) => void;
   isBehind: boolean;
+}
+
+function sendTo(viewer: Viewer, message: object): void {
+  viewer.isBehind ||= viewer.socket.bufferedAmount > MOST_UNREAD_BYTES;
+  if (!viewer.isBehind) viewer.socket.send(JSON.stringify(message));
 }
 
 class Bridge implements StatelyBridge {
@@ -116,10 +121,8 @@ class Bridge implements StatelyBridge {
 
   #tellAll(events: readonly InspectionEvent[]): void {
     for (const viewer of this.#viewers) {
-      const isFull = viewer.socket.bufferedAmount > MOST_UNREAD_BYTES;
-      if (isFull) viewer.isBehind = true;
-      else if (viewer.isBehind) this.#tellStory(viewer);
-      else for (const event of events) viewer.tell(event);
+      if (!viewer.isBehind) for (const event of events) viewer.tell(event);
+      else if (viewer.socket.bufferedAmount === 0) this.#tellStory(viewer);
     }
   }
 
@@ -158,8 +161,7 @@ class Bridge implements StatelyBridge {
   }
 
   #add(socket: WebSocket): void {
-    const send = (message: object): void =>
-      this.#safely(() => socket.send(JSON.stringify(message)));
+    const send = (message: object): void => this.#safely(() => sendTo(viewer, message));
     const inspector = createInspector({ send }, { serializationDepthLimit: DEFINITION_DEPTH });
     const tell = (event: InspectionEvent): void => inspector.inspect.next?.(event);
     const viewer: Viewer = { socket, tell, isBehind: false };

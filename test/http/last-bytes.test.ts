@@ -71,7 +71,7 @@ describe('an error in the middle of an answer', () => {
     const { port } = server.address() as AddressInfo;
     const answer = await fetch(`http://127.0.0.1:${port}/`);
     expect(answer.status).toBe(200);
-    await expect(answer.text()).rejects.toThrow();
+    await expect(answer.text()).rejects.toThrow(/terminated/);
     server.close();
     await once(server, 'close');
   });
