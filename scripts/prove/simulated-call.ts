@@ -1,0 +1,249 @@
+/** One call at a provider: what it will do, how far it got, what the gateway saw of it, and what it is billed. */
+import type { Readable } from 'node:stream';
+import type { Clock } from '../../src/core/clock.ts';
+import {
+  UpstreamFailure,
+  type AnswerReader,
+  type UpstreamAnswer,
+  type UpstreamFailureKind,
+} from '../../src/core/upstream.ts';
+import { NO_USAGE, type TokenUsage } from '../../src/core/usage.ts';
+import type { HoldRecord } from './books.ts';
+import type { CallPlan, Piece } from './call-plan.ts';
+import { picoOf, type ModelPrice } from './price.ts';
+
+const BYTES = Buffer.from('data');
+const NOTHING = Buffer.alloc(0);
+/** A proxy before the provider gave up waiting for it; what became of the call is not known. */
+const GATEWAY_TIMEOUT = 504;
+
+export interface CallFacts {
+  readonly hold: HoldRecord;
+  readonly price: ModelPrice | null;
+  /** Input tokens as the gateway counted them. */
+  readonly tokens: number;
+  /** Output tokens, over all answers, that the request allows. */
+  readonly mostOutput: number;
+  readonly isStream: boolean;
+  readonly plan: CallPlan;
+  readonly clock: Clock;
+  readonly timeoutMs: number;
+  readonly signal: AbortSignal;
+}
+
+/** What the gateway can know of a call. */
+export interface Sight {
+  failure: UpstreamFailureKind | null;
+  /** Bytes of the request reached the provider. */
+  wasSent: boolean;
+  status: number | null;
+  /** Output tokens that passed. */
+  passed: number;
+  usage: TokenUsage | null;
+  isComplete: boolean;
+  /** The gateway gave it up itself. */
+  isAborted: boolean;
+}
+
+type Result = IteratorResult<Buffer, undefined>;
+
+export class SimulatedCall implements AnswerReader {
+  readonly facts: CallFacts;
+  readonly sight: Sight = {
+    failure: null,
+    wasSent: false,
+    status: null,
+    passed: 0,
+    usage: null,
+    isComplete: false,
+    isAborted: false,
+  };
+  /** Nothing more will come of it. */
+  isOver = false;
+  /** In pico-dollars; null until it is certain. */
+  billedPico: number | null = null;
+  readonly #answered = Promise.withResolvers<UpstreamAnswer>();
+  readonly #onWire: Piece[] = [];
+  #next = 0;
+  #waiting: PromiseWithResolvers<Result> | null = null;
+  #broken: Error | null = null;
+  #timer: unknown = null;
+
+  constructor(facts: CallFacts) {
+    this.facts = facts;
+  }
+
+  open(): Promise<UpstreamAnswer> {
+    const { signal, clock, timeoutMs, plan } = this.facts;
+    if (signal.aborted) {
+      this.sight.isAborted = true;
+      this.#fail('aborted', false);
+      return this.#answered.promise;
+    }
+    this.sight.wasSent = plan.opening !== 'connect' && plan.opening !== 'untranslatable';
+    this.#timer = clock.setTimeout(() => this.#fail('timeout', this.sight.wasSent), timeoutMs);
+    signal.addEventListener('abort', () => this.#abort(), { once: true });
+    return this.#answered.promise;
+  }
+
+  /** True when the provider can do its next step now. */
+  get canAdvance(): boolean {
+    if (this.isOver) return false;
+    const { plan } = this.facts;
+    if (this.sight.status === null) return plan.opening !== 'silent';
+    const isStalled = this.#next >= plan.pieces.length && plan.ending === 'stalled';
+    return this.#waiting !== null && !isStalled;
+  }
+
+  /** The provider's next step. Only when `canAdvance`. */
+  advance(): void {
+    const { plan } = this.facts;
+    if (this.sight.status === null) this.#answer();
+    else if (this.#next < plan.pieces.length) this.#send(plan.pieces[this.#next]);
+    else if (plan.ending === 'broken') this.#breakOff(new Error('the connection was reset'));
+    else this.#end();
+  }
+
+  push(chunk: Buffer): Buffer {
+    const piece = this.#onWire.shift();
+    if (piece === undefined) return chunk;
+    this.sight.passed += piece.tokens;
+    this.sight.usage = piece.usage ?? this.sight.usage;
+    // A stream says its end before its connection closes.
+    const { plan, isStream } = this.facts;
+    if (isStream && plan.ending === 'complete' && piece === plan.pieces.at(-1))
+      this.sight.isComplete = true;
+    return chunk;
+  }
+
+  end(): Buffer {
+    if (this.facts.plan.ending === 'complete') this.sight.isComplete = true;
+    return NOTHING;
+  }
+
+  usage(): TokenUsage | null {
+    return this.sight.usage;
+  }
+
+  isComplete(): boolean {
+    return this.sight.isComplete;
+  }
+
+  /** The number of tokens as text: the stand-in for the counter reads it back. */
+  outputText(): string {
+    return this.sight.passed === 0 ? '' : String(this.sight.passed);
+  }
+
+  streamError(): Buffer {
+    return BYTES;
+  }
+
+  /** True when nobody on the gateway's side can tell what the call cost. */
+  get isUnknown(): boolean {
+    const { wasSent, status, usage, passed, isComplete } = this.sight;
+    if (!wasSent || this.isRefusal) return false;
+    if (status === null || status === GATEWAY_TIMEOUT) return true;
+    // A stream is billed as it passes, a whole answer for all of it.
+    const isMetered = this.facts.isStream && passed > 0;
+    return usage === null && !isComplete && !isMetered;
+  }
+
+  /** The provider answered that it did nothing, and bills nothing. */
+  get isRefusal(): boolean {
+    const { status } = this.sight;
+    return status !== null && status >= 300 && status !== GATEWAY_TIMEOUT;
+  }
+
+  /** The provider closes its books on the call. What it bills beyond what could be seen is in its plan. */
+  bill(): number {
+    if (this.billedPico !== null) return this.billedPico;
+    const { sight, facts } = this;
+    const { price, plan, tokens } = facts;
+    if (!sight.wasSent || price === null || this.isRefusal) this.billedPico = 0;
+    else if (this.isUnknown) this.billedPico = plan.unknownPico;
+    else if (sight.usage !== null) this.billedPico = picoOf(price, sight.usage);
+    else {
+      const past = sight.isComplete ? 0 : plan.tokensPastCut;
+      const output = sight.passed + past;
+      this.billedPico = picoOf(price, { ...NO_USAGE, input: tokens, output });
+    }
+    return this.billedPico;
+  }
+
+  #answer(): void {
+    const { plan, isStream } = this.facts;
+    if (plan.opening !== 'answer' && plan.opening !== 'silent') {
+      this.#fail(plan.opening, this.sight.wasSent);
+      return;
+    }
+    this.sight.status = plan.status;
+    this.#stopWaiting();
+    const body = { [Symbol.asyncIterator]: () => this.#iterator() } as unknown as Readable;
+    this.#answered.resolve({
+      status: plan.status,
+      headers: {},
+      isStream: isStream && plan.status < 300,
+      body,
+      reader: this,
+    });
+  }
+
+  #iterator(): AsyncIterator<Buffer, undefined> {
+    return {
+      next: () => {
+        if (this.#broken !== null) return Promise.reject(this.#broken);
+        this.#waiting = Promise.withResolvers<Result>();
+        return this.#waiting.promise;
+      },
+      return: () => {
+        this.isOver = true;
+        return Promise.resolve({ done: true, value: undefined });
+      },
+    };
+  }
+
+  #send(piece: Piece | undefined): void {
+    if (piece === undefined) return;
+    this.#next += 1;
+    this.#onWire.push(piece);
+    this.#take()?.resolve({ done: false, value: BYTES });
+  }
+
+  #end(): void {
+    this.isOver = true;
+    this.#take()?.resolve({ done: true, value: undefined });
+  }
+
+  #breakOff(error: Error): void {
+    this.isOver = true;
+    this.#broken = error;
+    this.#take()?.reject(error);
+  }
+
+  #take(): PromiseWithResolvers<Result> | null {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    return waiting;
+  }
+
+  #abort(): void {
+    if (this.isOver) return;
+    this.sight.isAborted = true;
+    if (this.sight.status === null) this.#fail('aborted', this.sight.wasSent);
+    else this.#breakOff(new Error('aborted'));
+  }
+
+  #fail(kind: UpstreamFailureKind, wasSent: boolean): void {
+    if (this.isOver || this.sight.status !== null) return;
+    this.isOver = true;
+    this.sight.failure = kind;
+    this.sight.wasSent = wasSent;
+    this.#stopWaiting();
+    this.#answered.reject(new UpstreamFailure(kind, wasSent, `simulated: ${kind}`));
+  }
+
+  #stopWaiting(): void {
+    this.facts.clock.clearTimeout(this.#timer);
+    this.#timer = null;
+  }
+}
