@@ -197,8 +197,14 @@ async function begin() {
     await queue;
     if (scenario !== null) return;
   }
-  if (setup.live) goLive();
-  else inTurn(() => simulate({ setup: DEFAULT_SETUP }));
+  // A link that can not be followed says so beside what is shown in its place.
+  const problem = byId('problem').textContent;
+  if (setup.live && problem === '') goLive();
+  else {
+    inTurn(() => simulate({ setup: DEFAULT_SETUP }));
+    await queue;
+    byId('problem').textContent = problem;
+  }
 }
 
 await begin();

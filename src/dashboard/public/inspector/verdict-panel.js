@@ -52,16 +52,9 @@ function modelsText({ models, modelCount }) {
 }
 
 function backendTable(backends) {
-  const columns = [
-    { title: 'Backend' },
-    { title: 'Kind' },
-    { title: 'Now' },
-    { title: 'Why' },
-    { title: 'Models' },
-  ];
+  const columns = [{ title: 'Backend' }, { title: 'Now' }, { title: 'Why' }, { title: 'Models' }];
   const rows = backends.map((backend) => [
-    backend.name,
-    backend.kind,
+    element('span', {}, backend.name, ' ', element('span', { class: 'quiet' }, backend.kind)),
     badge(backend.use.word, TONES[backend.use.tone]),
     backend.use.why,
     modelsText(backend),
