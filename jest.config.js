@@ -40,7 +40,7 @@ export default {
       },
     ],
   },
-  testTimeout: 30_000,
+  testTimeout: 120_000,
   maxWorkers: 2,
   randomize: true,
   restoreMocks: true,

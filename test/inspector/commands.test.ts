@@ -62,7 +62,7 @@ describe('nexus serve --inspect', () => {
     const startedMs = performance.now();
     child.kill('SIGTERM');
     expect(await once(child, 'exit')).toEqual([0, null]);
-    expect(performance.now() - startedMs).toBeLessThan(3000);
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
     await rm(folder, { recursive: true, force: true });
   });
 });

@@ -131,7 +131,7 @@ ${BUDGET}${TWO_BACKENDS}`);
     const startedMs = performance.now();
     await gateway.stop();
     gateway = null;
-    expect(performance.now() - startedMs).toBeLessThan(1500);
+    expect(performance.now() - startedMs).toBeLessThan(15_000);
   });
 });
 

@@ -309,8 +309,9 @@ describe('a simulated backend', () => {
     const allMs = performance.now() - startedMs;
     expect(firstMs).toBeGreaterThanOrEqual(39);
     expect(chunks).toHaveLength(12);
-    // 12 chunks and an end marker at 200 a second.
-    expect(allMs - firstMs).toBeGreaterThanOrEqual(50);
+    // 12 chunks and an end marker at 200 a second, after the first byte. Measured from the start: on a busy machine the
+    // headers are seen late, and part of the stream has come by then.
+    expect(allMs).toBeGreaterThanOrEqual(39 + 50);
   });
 
   it('stops when its reader leaves', async () => {
