@@ -85,6 +85,8 @@ function build({ document, file }: Sources, env: Environment): LoadedConfig {
 /** Throws `ConfigError`, whose message is one line for the operator. */
 export function loadConfig({ path, env, flags = {} }: LoadInput): LoadedConfig {
   const file = path ?? env['NEXUS_CONFIG'] ?? null;
+  // Not the defaults: a variable that a script left empty must not switch the budget off.
+  if (file === '') throw new ConfigError('NEXUS_CONFIG: is empty; name a file, or unset it');
   let sources: Sources = { file, document: {}, overrides: [] };
   try {
     const document: Table = file === null ? { discovery: { enabled: true } } : readToml(file);

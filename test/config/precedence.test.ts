@@ -43,6 +43,9 @@ describe('precedence', () => {
 
     expect(portOf({ env: { NEXUS_CONFIG: one } })).toBe(11);
     expect(portOf({ path: two, env: { NEXUS_CONFIG: one } })).toBe(22);
+    expect(lineOf({ env: { NEXUS_CONFIG: '' } })).toBe(
+      'NEXUS_CONFIG: is empty; name a file, or unset it',
+    );
   });
 
   it('holds for discovery: off in a file, on without one, and as told', () => {
