@@ -4,7 +4,7 @@ import { formatUsdExact, toUsdNumber, type NanoUsd } from '../core/money.ts';
 import type { ModelRoute } from '../core/policy.ts';
 import type { JsonObject, ModelRequest } from '../core/request.ts';
 import { planAttempt, type PlanResult } from './plan-attempt.ts';
-import { parseJsonObject, readModelRequest } from './read-request.ts';
+import { isStrict, parseJsonObject, readModelRequest } from './read-request.ts';
 import { refusalFor, withBudgetContext, type CandidateRefusal } from './refusal.ts';
 import { requestIdOf } from './request-id.ts';
 import type { Services } from './services.ts';
@@ -86,7 +86,7 @@ export function handleEstimate(services: Services): RequestHandler {
       id: requestIdOf(response),
       route: routeOf(parseJsonObject(rawBody)),
       rawBody,
-      strict: false,
+      strict: isStrict(http.headers),
       receivedAtMs: services.clock.now(),
     });
     response.json(await estimate(services, request));

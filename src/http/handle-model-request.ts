@@ -6,7 +6,7 @@ import type { ModelRequest } from '../core/request.ts';
 import type { TokenCount } from '../core/usage.ts';
 import { newTrace, type CallTrace } from './call-context.ts';
 import { runModelCall } from './model-call.ts';
-import { readModelRequest } from './read-request.ts';
+import { isStrict, readModelRequest } from './read-request.ts';
 import { isClientGone } from './relay.ts';
 import { requestIdOf } from './request-id.ts';
 import { setBudgetHeaders } from './response-headers.ts';
@@ -151,7 +151,7 @@ async function serve(
       id,
       route,
       rawBody: await readBody(reader, http, response),
-      strict: http.headers['x-nexus-strict']?.toString().toLowerCase() === 'true',
+      strict: isStrict(http.headers),
       receivedAtMs: clock.now(),
     });
     refusePremiumTier(services, request);

@@ -1,4 +1,5 @@
 /** Bytes to `ModelRequest`, or a 400 that names the field. Unknown fields are left alone: they are the backend's to judge. */
+import type { IncomingHttpHeaders } from 'node:http';
 import { GatewayError } from '../core/errors.ts';
 import type { ModelRoute } from '../core/policy.ts';
 import type { JsonObject, ModelRequest, RequestFeatures } from '../core/request.ts';
@@ -164,6 +165,11 @@ function readMaximum(
     return { maxOutputTokens: current, maxOutputField: 'max_completion_tokens' };
   // OpenAI's own default for the legacy route is 16 tokens; it is not assumed, since other backends differ.
   return { maxOutputTokens: older, maxOutputField: older === null ? null : 'max_tokens' };
+}
+
+/** True when the client forbids every other model than the one it asks for: `X-Nexus-Strict: true`. */
+export function isStrict(headers: IncomingHttpHeaders): boolean {
+  return headers['x-nexus-strict']?.toString().toLowerCase() === 'true';
 }
 
 export interface ReadOptions {

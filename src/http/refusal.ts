@@ -4,6 +4,7 @@ import { GatewayError } from '../core/errors.ts';
 import type { LedgerAdmin } from '../core/ledger.ts';
 import { formatUsdExact } from '../core/money.ts';
 import type { Candidate } from '../core/request.ts';
+import type { HardLimitAction } from '../core/settings.ts';
 import type { PlanResult } from './plan-attempt.ts';
 
 export interface CandidateRefusal {
@@ -64,6 +65,14 @@ export function ledgerUnavailable(cause?: unknown): GatewayError {
   );
 }
 
+function adviceFor({ code }: GatewayError, action: HardLimitAction): string {
+  if (code === 'budget_reserved')
+    return 'Send the request again in a moment, ask for fewer output tokens, or raise monthly_limit_usd.';
+  return action === 'block_all'
+    ? 'Raise monthly_limit_usd, or wait until resets_at.'
+    : 'Use a local model, raise monthly_limit_usd, or wait until resets_at.';
+}
+
 /** Limit, spent, held and reset beside a refusal for lack of money. */
 export function withBudgetContext(
   error: GatewayError,
@@ -89,7 +98,7 @@ export function withBudgetContext(
       held_usd: formatUsdExact(totals.held),
       remaining_usd: formatUsdExact(Math.max(0, budget.limit - spent)),
       resets_at: new Date(period.endsAtMs).toISOString(),
-      what_to_do: 'Use a local model, raise monthly_limit_usd, or wait until resets_at.',
+      what_to_do: adviceFor(error, budget.action),
       ...error.context,
     },
   });

@@ -172,6 +172,8 @@ it('asks for the key when one is configured, and takes it in either header', asy
   }
   for (const route of ['/v1/models', '/v1/stats', '/v1/ledger', '/v1/budget'])
     expect((await nexus.get(route)).status).toBe(401);
+  for (const route of ['completions', 'embeddings', 'estimate'])
+    expect((await nexus.post(`/v1/${route}`, { model: 'llama3' })).status).toBe(401);
   for (const route of ['/health', '/livez', '/readyz', '/metrics', '/openapi.json'])
     expect((await nexus.get(route)).status).toBe(200);
 });
@@ -194,6 +196,14 @@ it('answers 404 with the served names for an unknown model, 404 for an unknown r
   const method = await fetch(`${nexus.url}/v1/chat/completions`, { headers: AUTH });
   expect(method.status).toBe(405);
   expect(method.headers.get('allow')).toBe('POST');
+});
+
+it('answers 400 for a path that is no text, and says that it is the path', async () => {
+  const answer = await fetch(`${nexus.url}/v1/models/%zz`, { headers: AUTH });
+  expect(answer.status).toBe(400);
+  expect(await answer.json()).toMatchObject({
+    error: { code: 'invalid_request_error', message: expect.stringMatching(/^The path/) },
+  });
 });
 
 it('answers 413 for a body over max_body_bytes', async () => {
