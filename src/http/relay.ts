@@ -3,11 +3,20 @@
  * bounded time when the client has left, because the meter belongs to the upstream call and not to the client.
  */
 import type { ServerResponse } from 'node:http';
-import type { UpstreamAnswer } from '../core/upstream.ts';
+import type { AnswerReader, UpstreamAnswer } from '../core/upstream.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** A JSON answer up to this size is read whole before a byte goes out, so that a backend dying in it can be failed over. */
 export const WHOLE_ANSWER_BYTES = 8 * 1024 * 1024;
+
+/** An answer of which nothing can be said before its end is given up when it is longer: no end may ever come. */
+const MOST_UNSAID_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Reading that has taken so long lets everybody else have a turn. Node hands over up to 32 pieces of a socket in one
+ * turn, so that pieces which are costly to read (events that are no JSON, say) would hold the event loop for seconds.
+ */
+const TURN_MS = 10;
 
 /** How long a stream that has said its end marker may keep its connection open. Common backends need no millisecond. */
 const AFTER_END_MS = 250;
@@ -113,6 +122,32 @@ export async function sendLast(client: Client, bytes: Buffer): Promise<void> {
   if (!isClientGone(response)) response.end();
 }
 
+/** Lets the rest of the process have its turn, whenever reading has taken too long since the last one. */
+class Turns {
+  readonly #clock: Clock;
+  #busyMs = 0;
+
+  constructor(clock: Clock) {
+    this.#clock = clock;
+  }
+
+  /** Reads a piece. */
+  read(reader: AnswerReader, chunk: Buffer): Buffer {
+    const startedAtMs = this.#clock.monotonicMs();
+    const bytes = reader.push(chunk);
+    this.#busyMs += this.#clock.monotonicMs() - startedAtMs;
+    return bytes;
+  }
+
+  async yield(): Promise<void> {
+    if (this.#busyMs < TURN_MS) return;
+    this.#busyMs = 0;
+    await new Promise((resolve) => {
+      setImmediate(resolve);
+    });
+  }
+}
+
 export interface Relayed {
   readonly end: RelayEnd;
   /** The head, and perhaps bytes, went out. */
@@ -142,6 +177,8 @@ export async function relayAnswer(options: RelayOptions, wholeBytes: number): Pr
   let headSent = false;
   let waiting: Buffer[] = [];
   let waitingBytes = 0;
+  let cameBytes = 0;
+  const turns = new Turns(clock);
   const push = async (bytes: Buffer): Promise<void> => {
     if (!headSent && waitingBytes + bytes.length < wholeBytes) {
       waiting.push(bytes);
@@ -161,7 +198,10 @@ export async function relayAnswer(options: RelayOptions, wholeBytes: number): Pr
     for await (const chunk of answer.body) {
       // Not armed while a slow client is waited for: its pauses are not the backend's.
       clock.clearTimeout(idleTimer);
-      await push(reader.push(chunk as Buffer));
+      cameBytes += (chunk as Buffer).length;
+      await push(turns.read(reader, chunk as Buffer));
+      if (!headSent && cameBytes > MOST_UNSAID_BYTES) throw new Error('an answer without end');
+      await turns.yield();
       idleTimer = armIdle();
     }
     const rest = reader.end();
@@ -176,20 +216,19 @@ export async function relayAnswer(options: RelayOptions, wholeBytes: number): Pr
   return { end, headSent, unsent: Buffer.concat(waiting) };
 }
 
-/** The body of an error answer as the client would get it, cut at about `most` bytes. Never rejects. */
+/** The body of an error answer as the client would get it, cut after about `most` bytes. Never rejects. */
 export async function readBounded({ body, reader }: UpstreamAnswer, most: number): Promise<Buffer> {
   const chunks: Buffer[] = [];
-  let size = 0;
+  // What came is counted, not what the reader gives: that one may keep everything until the end.
+  let cameBytes = 0;
   try {
     for await (const chunk of body) {
-      const bytes = reader.push(chunk as Buffer);
-      size += bytes.length;
-      chunks.push(bytes);
-      if (size > most) break;
+      chunks.push(reader.push(chunk as Buffer));
+      cameBytes += (chunk as Buffer).length;
+      if (cameBytes > most) break;
     }
-    chunks.push(reader.end());
   } catch {
     // A broken body does not change what its status says.
   }
-  return Buffer.concat(chunks);
+  return Buffer.concat([...chunks, reader.end()]);
 }

@@ -149,6 +149,14 @@ class Exchange {
       response.destroy();
       return;
     }
+    const { statusCode: status = 0 } = response;
+    if (status < 200) {
+      // Node's parser lets three digits pass that are no status of a last answer, and that no answer of ours can have.
+      response.destroy();
+      const { origin } = this.request.target;
+      this.fail(new UpstreamFailure('reset', true, `${origin} answered with the status ${status}`));
+      return;
+    }
     this.#finish();
     // Without a listener, an error between two reads of the conductor would end the process.
     response.on('error', () => {});
@@ -162,7 +170,7 @@ class Exchange {
     });
     this.standInResponse.release();
     this.#resolve({
-      status: response.statusCode ?? 502,
+      status,
       headers: response.headers,
       body: response,
     });

@@ -8,7 +8,7 @@ import { readAnthropicUsage, toOpenAiUsage } from './anthropic-usage.ts';
 
 const EMPTY = Buffer.alloc(0);
 /** Far above any answer; what is longer is not held without bound, and answered as an error. */
-const MAX_ANSWER_BYTES = 32 * 1024 * 1024;
+const MAX_ANSWER_BYTES = 8 * 1024 * 1024;
 
 const FINISH_REASONS: Readonly<Record<string, string>> = {
   end_turn: 'stop',

@@ -14,13 +14,17 @@ import { textOfDocument, textOfEvents } from './openai-text.ts';
 const EMPTY = Buffer.alloc(0);
 const USAGE_KEY = '"usage"';
 const END_MARKER = '[DONE]';
+/** A JSON answer is parsed in one go, which is fast; beyond this its end is searched for the usage, and its text is judged. */
+const KEPT_OF_JSON_BYTES = 8 * 1024 * 1024;
+/** A stream is thousands of small texts of JSON: to read a megabyte of them takes a tenth of a second. */
+const KEPT_OF_STREAM_BYTES = 512 * 1024;
 /** Enough for any usage object and what providers write after it. */
 const TAIL_BYTES = 16 * 1024;
 
 /** A JSON answer. Its bytes pass as they are. */
 export class OpenAiJsonReader implements AnswerReader {
   readonly #route: ModelRoute;
-  readonly #kept = new KeptBytes();
+  readonly #kept = new KeptBytes(KEPT_OF_JSON_BYTES);
   #tail: Buffer = EMPTY;
   #isComplete = false;
   #usage: TokenUsage | null = null;
@@ -86,11 +90,13 @@ function usageOfBody(bytes: Buffer): TokenUsage | null {
  */
 export class OpenAiStreamReader implements AnswerReader {
   readonly #strips: boolean;
-  readonly #kept = new KeptBytes();
+  readonly #kept = new KeptBytes(KEPT_OF_STREAM_BYTES);
   readonly #splitter = new EventSplitter();
   #usage: TokenUsage | null = null;
   #isComplete = false;
   #endedInBlock = false;
+  /** What `outputText` found, until more comes. */
+  #text: string | null = null;
 
   constructor(strips: boolean) {
     this.#strips = strips;
@@ -98,6 +104,7 @@ export class OpenAiStreamReader implements AnswerReader {
 
   push(chunk: Buffer): Buffer {
     this.#kept.add(chunk);
+    this.#text = null;
     // Most pieces are whole events without a word about usage: two searches, no copy.
     if (this.#splitter.isAtBoundary && endsWithBlankLine(chunk) && !isOfInterest(chunk)) {
       return chunk;
@@ -120,12 +127,21 @@ export class OpenAiStreamReader implements AnswerReader {
   }
 
   outputText(): string {
-    return this.#kept.extrapolate(textOfEvents(this.#kept.bytes()));
+    this.#text ??= this.#readText();
+    return this.#text;
   }
 
   streamError(message: string, code: string): Buffer {
     const event = errorEvent(message, code);
     return this.#endedInBlock ? Buffer.concat([Buffer.from('\n\n'), event]) : event;
+  }
+
+  #readText(): string {
+    const bytes = this.#kept.bytes();
+    const text = textOfEvents(bytes);
+    // One event can be longer than what is kept. As for half a JSON answer, its syntax is counted too then.
+    const isCutEvent = text === '' && !this.#kept.isWhole;
+    return this.#kept.extrapolate(isCutEvent ? bytes.toString('utf8') : text);
   }
 
   /** Client bytes of one block. */

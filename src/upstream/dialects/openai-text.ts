@@ -27,13 +27,21 @@ export function textOfDocument(document: JsonObject): string {
   return text;
 }
 
+/** Bytes that are cut into blocks at a time: a block can be a single byte, and each becomes an object. */
+const SLICE_BYTES = 64 * 1024;
+
+function textOfBlock(block: Buffer): string {
+  const document = parseJsonObject(dataOf(block) ?? '');
+  return document ? textOfDocument(document) : '';
+}
+
 /** The text of the events in raw stream bytes; what is no JSON event adds nothing. */
 export function textOfEvents(bytes: Buffer): string {
   const splitter = new EventSplitter();
   let text = '';
-  for (const block of [...splitter.push(bytes), splitter.rest()]) {
-    const document = parseJsonObject(dataOf(block) ?? '');
-    if (document) text += textOfDocument(document);
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    for (const block of splitter.push(bytes.subarray(at, at + SLICE_BYTES)))
+      text += textOfBlock(block);
   }
-  return text;
+  return text + textOfBlock(splitter.rest());
 }
