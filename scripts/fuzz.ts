@@ -9,7 +9,7 @@ const HELP = `Usage: npm run fuzz -- [options]
   --requests N      cases to run (default 5000)
   --seed S          the same seed makes the same cases (default: a new one, printed)
   --case I          only this case of the seed, with what came back
-  --loop-delay MS   the longest that the event loop may be held (default 1000)
+  --loop-work MS    processor time for which the event loop may be held (default 500)
   --json            one JSON object and nothing else
 Example: npm run fuzz -- --requests 1000 --seed 7`;
 
@@ -18,7 +18,7 @@ const { values } = parseArgs({
     requests: { type: 'string', default: '5000' },
     seed: { type: 'string', default: String(Math.floor(Math.random() * 2 ** 32)) },
     case: { type: 'string' },
-    'loop-delay': { type: 'string', default: '1000' },
+    'loop-work': { type: 'string', default: '500' },
     json: { type: 'boolean', default: false },
     help: { type: 'boolean', default: false },
   },
@@ -47,6 +47,7 @@ function figuresOf(report: FuzzReport): Readonly<Record<string, number | string>
       .join(', '),
     hostile_calls: report.hostileCalls,
     loop_delay_max_ms: Math.round(report.loopDelayMs),
+    loop_work_max_ms: Math.round(report.loopWorkMs),
     rss_peak_mib: megabytes(report.peakRssBytes),
     heap_growth_mib: megabytes(report.heapGrowthBytes),
     violations: report.violations.length,
@@ -66,7 +67,7 @@ const report = await runFuzz({
   seed,
   requests: wholeNumber('requests', values.requests),
   only,
-  loopDelayMs: wholeNumber('loop-delay', values['loop-delay']),
+  loopWorkMs: wholeNumber('loop-work', values['loop-work']),
   onProgress: (line) => {
     if (isTerminal) process.stdout.write(`\r${line}\u001B[K`);
   },

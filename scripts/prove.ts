@@ -58,10 +58,12 @@ function optionsOf(): ProofOptions {
   };
 }
 
-function tellFound({ world, step, rule, events }: Found, seed: number): void {
+function tellFound({ world, step, rule, events }: Found): void {
+  const { seed, minutes, admissions } = options;
+  const size = minutes === null ? `--admissions ${admissions}` : '--minutes 1';
   console.error(`\nVIOLATION in world ${world} of seed ${seed}, step ${step}: ${rule}`);
   for (const line of events) console.error(`  ${line}`);
-  console.error(`Replay: npm run prove -- --seed ${seed} --world ${world} --trace`);
+  console.error(`Replay: npm run prove -- --seed ${seed} ${size} --world ${world} --trace`);
 }
 
 if (values.help) {
@@ -93,5 +95,5 @@ else {
     `${'admissions/s'.padEnd(20)} ${Math.round(admissions / seconds).toLocaleString('en')}`,
   );
 }
-for (const violation of found.slice(0, 3)) tellFound(violation, options.seed);
+for (const violation of found.slice(0, 3)) tellFound(violation);
 process.exitCode = found.length > 0 ? 1 : 0;

@@ -60,7 +60,10 @@ function framingOf(
   const [length] = lengths;
   if (length !== undefined && !/^\d+$/.test(length))
     throw new MalformedAnswer(`content-length: ${length}`);
-  if (method === 'HEAD' || status === 204 || status === 304) return { kind: 'none' };
+  // The parser's own refusal comes before the method is known.
+  const isRefusal = status === 400 && headers.get('connection')?.[0] === 'close';
+  if ((method === 'HEAD' && !isRefusal) || status === 204 || status === 304)
+    return { kind: 'none' };
   if (length !== undefined) return { kind: 'length', bytes: Number(length) };
   if (encodings[0] === 'chunked') return { kind: 'chunked' };
   if (encodings[0] !== undefined) throw new MalformedAnswer(`transfer-encoding: ${encodings[0]}`);

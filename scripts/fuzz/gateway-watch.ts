@@ -15,8 +15,9 @@ export class GatewayWatch {
   readonly #gateway: GatewayProcess;
   #timer: NodeJS.Timeout | undefined;
   #asked: Promise<unknown> = Promise.resolve();
-  /** The longest hold of the event loop, in milliseconds, and the largest memory so far. */
+  /** The worst so far; see `Reading`. */
   loopDelayMs = 0;
+  loopWorkMs = 0;
   rssBytes = 0;
 
   constructor(gateway: GatewayProcess) {
@@ -41,7 +42,8 @@ export class GatewayWatch {
   async #note(question: Question): Promise<Reading> {
     const reading = this.#asked.then(() => this.#ask(question));
     this.#asked = reading.catch(() => undefined);
-    const { loopDelayMs, rssBytes } = await reading;
+    const { loopDelayMs, loopWorkMs, rssBytes } = await reading;
+    this.loopWorkMs = Math.max(this.loopWorkMs, loopWorkMs);
     this.loopDelayMs = Math.max(this.loopDelayMs, loopDelayMs);
     this.rssBytes = Math.max(this.rssBytes, rssBytes);
     return reading;

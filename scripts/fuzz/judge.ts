@@ -52,12 +52,17 @@ function faultsOfAnswer(answer: HttpAnswer, method: string, left: boolean): read
   const isParsers = PARSER_STATUSES.includes(status) && headerOf(answer, 'connection') === 'close';
   if (!headers.has('x-nexus-request-id') && !isParsers) faults.push(`no request id on a ${status}`);
   if (method === 'HEAD' || !isWhole) return faults;
-  if (backend !== undefined) return faults;
+  if (backend !== undefined && status !== 500) return faults;
   if (status >= 400) return [...faults, ...faultsOfError(answer)];
   const type = headerOf(answer, 'content-type') ?? '';
   if (type.startsWith('application/json') && parsed(answer.body) === undefined)
     faults.push(`${status} with JSON that is none`);
   return faults;
+}
+
+/** Node refuses a request without a host before anybody is asked. It is not HTTP/1.1, and so it may be refused like this. */
+function isBare({ status, bodyBytes }: HttpAnswer): boolean {
+  return status === 400 && bodyBytes === 0;
 }
 
 /** True when the gateway said that it would take no more requests on this connection. */
@@ -69,9 +74,11 @@ function saidClose(answers: readonly HttpAnswer[]): boolean {
 /** Everything that is wrong, in words; empty when all is well. */
 export function faultsOf({ expects, script }: FuzzCase, outcome: Outcome): readonly string[] {
   const { answers, malformed, hung, left } = outcome;
-  const faults = answers.flatMap((answer, at) =>
-    faultsOfAnswer(answer, script.methods[at] ?? 'GET', left),
-  );
+  // Node ends a connection of which the client has ended its half.
+  const hasLeft = left || script.steps.some((step) => 'halfClose' in step);
+  const faults = answers
+    .filter((answer) => expects === 'answered' || !isBare(answer))
+    .flatMap((answer, at) => faultsOfAnswer(answer, script.methods[at] ?? 'GET', hasLeft));
   if (malformed !== null) faults.push(`an answer that is not HTTP: ${malformed}`);
   if (hung && expects !== 'none') faults.push(`silence after ${answers.length} answers`);
   const missing = script.methods.length - answers.length;

@@ -6,7 +6,7 @@ import type { Candidate, Decision } from '../../src/core/request.ts';
 import type { HardLimitAction } from '../../src/core/settings.ts';
 import { worstNano, type ModelPrice } from './price.ts';
 import type { Profile } from './profile.ts';
-import type { Question } from './simulated-client.ts';
+import type { Question } from './question.ts';
 import type { ControlCheck } from './control-check.ts';
 import type { Verdict } from './verdict.ts';
 

@@ -219,7 +219,7 @@ export function createProfile(chance: Chance): Profile {
     prices,
     ordinaryHold,
     most: {
-      inFlight: chance.acrossScales(1, 40),
+      inFlight: chance.acrossScales(1, chance.happens(0.1) ? 300 : 40),
       holdsInMonth: chance.acrossScales(20, 1000),
     },
     provider: providerFaults(chance),

@@ -1,7 +1,7 @@
 /** What must be true of a gateway at rest: nothing held, nothing lost, and what fits is served. */
 import { nextTurn } from './next-turn.ts';
 import { worstNano } from './price.ts';
-import type { Question } from './simulated-client.ts';
+import type { Question } from './question.ts';
 import type { World } from './world.ts';
 
 const ROT = 7;

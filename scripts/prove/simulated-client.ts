@@ -1,21 +1,9 @@
 /** The client's side of a request: just so much of Node's objects as the conductor touches. */
 import { EventEmitter } from 'node:events';
 import type { Request, Response } from 'express';
+import type { Question } from './question.ts';
 
-/** What a client asks for. The token counts travel in the body, where the stand-in for the counter finds them. */
-export interface Question {
-  readonly model: string;
-  readonly stream: boolean;
-  readonly strict: boolean;
-  readonly maxTokens: number | null;
-  readonly choices: number;
-  readonly tokens: number;
-  readonly bound: number;
-  /** Counting takes longer than the rest of the event loop's turn. */
-  readonly isCountSlow: boolean;
-}
-
-export function bodyOf(question: Question): Buffer {
+function bodyOf(question: Question): Buffer {
   const { model, stream, maxTokens, choices, tokens, bound, isCountSlow } = question;
   return Buffer.from(
     JSON.stringify({

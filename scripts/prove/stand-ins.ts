@@ -3,7 +3,7 @@ import type { Log } from '../../src/core/log.ts';
 import type { TokenCounter } from '../../src/core/tokens.ts';
 import type { TokenCount } from '../../src/core/usage.ts';
 import type { Services } from '../../src/http/services.ts';
-import type { Question } from './simulated-client.ts';
+import type { Question } from './question.ts';
 
 /** Log lines of the engine that no fault of the world excuses. */
 const FAULTS = new Set(['request failed', 'a listener for the totals threw']);

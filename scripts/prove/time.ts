@@ -45,6 +45,7 @@ export function moveOn(world: World): void {
   else if (dice < 0.7) clock.setWall(endsAtMs - 1 - chance.below(60));
   else if (dice < 0.85) clock.setWall(endsAtMs + chance.below(3 * DAY_MS));
   else if (dice < 0.95) clock.setWall(endsAtMs + chance.below(100 * DAY_MS));
+  else if (dice < 0.96) clock.setWall(endsAtMs + chance.below(1500 * DAY_MS));
   else {
     clock.setWall(endsAtMs - HOUR_MS);
     clock.advance(HOUR_MS + chance.below(1000));

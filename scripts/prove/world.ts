@@ -13,10 +13,11 @@ import { disturbanceTable } from './disturb.ts';
 import { Life, type Ground } from './life.ts';
 import { MoneyCheck } from './money-check.ts';
 import { nextTurn } from './next-turn.ts';
-import { createProfile, MODELS, type Profile } from './profile.ts';
+import { createProfile, type Profile } from './profile.ts';
 import { checkAtRest } from './rest.ts';
 import type { SimulatedCall } from './simulated-call.ts';
-import { SimulatedResponse, type Question } from './simulated-client.ts';
+import { drawQuestion, type Question } from './question.ts';
+import { SimulatedResponse } from './simulated-client.ts';
 import { SimulatedDisk } from './simulated-disk.ts';
 import type { Limits } from './status-model.ts';
 import { moveOn, passTime, waitForProbe } from './time.ts';
@@ -233,7 +234,7 @@ export class World {
     const toCount = toFlush + (counting.length > 0 ? 2 : 0);
     const toDrain = toCount + (responses.some((response) => response.isWaiting) ? 2 : 0);
     const dice = chance.next() * (toDrain + 1);
-    if (dice < toAsk) this.ask(this.#question());
+    if (dice < toAsk) this.ask(drawQuestion(chance, this.profile.disturbances.slowCount));
     else if (dice < toAdvance) this.#advance();
     else if (dice < toFlush) this.#flush();
     else if (dice < toCount) counting.splice(chance.below(counting.length), 1)[0]?.();
@@ -249,21 +250,6 @@ export class World {
       life.responses.length < this.profile.most.inFlight &&
       this.counts.admissions + life.counting.length < this.#admissions
     );
-  }
-
-  #question(): Question {
-    const { chance } = this;
-    const tokens = chance.acrossScales(1, 4000);
-    return {
-      model: chance.pick(MODELS),
-      stream: chance.happens(0.6),
-      strict: chance.happens(0.1),
-      maxTokens: chance.happens(0.3) ? null : chance.acrossScales(1, 8000),
-      choices: chance.happens(0.9) ? 1 : chance.between(2, 4),
-      tokens,
-      bound: tokens + chance.below(Math.ceil(tokens * 0.2) + 1),
-      isCountSlow: chance.happens(this.profile.disturbances.slowCount),
-    };
   }
 
   /** A provider does its next step. */
