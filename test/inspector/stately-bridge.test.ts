@@ -17,7 +17,7 @@ import {
 
 /** Resolves when `isSo` is true. */
 async function eventually(isSo: () => boolean): Promise<void> {
-  await retry(() => expect(isSo()).toBe(true));
+  await retry(() => expect(isSo()).toBe(true), 20_000);
 }
 
 const BIG_ACTOR = { sessionId: 'x:99', id: 'big' };
