@@ -13,7 +13,7 @@ export type Posture = 'open' | 'preferLocal' | 'localOnly' | 'closed';
 export type HealthStatus = 'unknown' | 'healthy' | 'unhealthy';
 
 /** The routes that reach a model. */
-export type ModelRoute = 'chat' | 'completions' | 'embeddings';
+export type ModelRoute = 'chat' | 'completions' | 'embeddings' | 'messages' | 'responses';
 
 export interface BackendModel {
   readonly id: string;

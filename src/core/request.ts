@@ -25,7 +25,7 @@ export interface ModelRequest {
   readonly wantsUsageChunk: boolean;
   /** The client's own maximum of output tokens, and the field it came in; null when it named none. */
   readonly maxOutputTokens: number | null;
-  readonly maxOutputField: 'max_tokens' | 'max_completion_tokens' | null;
+  readonly maxOutputField: 'max_tokens' | 'max_completion_tokens' | 'max_output_tokens' | null;
   /** Answers per request (`n`, `best_of`): output is held that many times. */
   readonly choices: number;
   readonly features: RequestFeatures;

@@ -51,6 +51,8 @@ function routeTable(services: Services): readonly RouteRow[] {
     post('/v1/chat/completions', key, handleModelRequest(services, 'chat')),
     post('/v1/completions', key, handleModelRequest(services, 'completions')),
     post('/v1/embeddings', key, handleModelRequest(services, 'embeddings')),
+    post('/v1/messages', key, handleModelRequest(services, 'messages')),
+    post('/v1/responses', key, handleModelRequest(services, 'responses')),
     post('/v1/estimate', key, body, handleEstimate(services)),
     get('/v1/models', key, handleModels(services)),
     get('/v1/models/*model', key, handleModel(services)),

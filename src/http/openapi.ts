@@ -121,6 +121,26 @@ const SCHEMAS: Json = {
     required: ['model', 'input'],
     properties: { model: { type: 'string' } },
   },
+  Message: {
+    type: 'object',
+    required: ['model', 'max_tokens', 'messages'],
+    properties: {
+      model: { type: 'string' },
+      max_tokens: { type: 'integer', minimum: 1 },
+      messages: { type: 'array', minItems: 1, items: { type: 'object', required: ['role'] } },
+      stream: { type: 'boolean' },
+    },
+  },
+  Response: {
+    type: 'object',
+    required: ['model', 'input'],
+    properties: {
+      model: { type: 'string' },
+      input: { oneOf: [{ type: 'string' }, { type: 'array', minItems: 1 }] },
+      max_output_tokens: { type: 'integer', minimum: 1 },
+      stream: { type: 'boolean' },
+    },
+  },
   Clock: {
     type: 'object',
     properties: {
@@ -134,6 +154,14 @@ const PATHS: Json = {
   '/v1/chat/completions': modelRoute('Chat, streamed or not', ref('Chat')),
   '/v1/completions': modelRoute('Text completion, streamed or not', ref('Completion')),
   '/v1/embeddings': modelRoute('Embeddings', ref('Embedding')),
+  '/v1/messages': modelRoute(
+    'A message in the format of the Anthropic Messages API, streamed or not; its errors too have that format',
+    ref('Message'),
+  ),
+  '/v1/responses': modelRoute(
+    "A response in the format of OpenAI's Responses API, streamed or not",
+    ref('Response'),
+  ),
   '/v1/estimate': {
     post: {
       summary: 'Prices a request without sending it',

@@ -2,7 +2,7 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
-import { errorBody } from './write-error.ts';
+import { errorBody } from './error-bodies.ts';
 
 interface Refusal {
   readonly statusLine: string;

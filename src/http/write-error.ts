@@ -1,25 +1,7 @@
 /** Errors to clients, in the dialect of the route. */
 import type { ServerResponse } from 'node:http';
 import { ERRORS, GatewayError } from '../core/errors.ts';
-
-interface ErrorBody {
-  readonly error: {
-    readonly message: string;
-    readonly type: string;
-    readonly param: string | null;
-    readonly code: string;
-  };
-  readonly context?: object;
-}
-
-/** The body of an error, as bytes of JSON. */
-export function errorBody({ message, type, param, code, context }: GatewayError): Buffer {
-  const body: ErrorBody = {
-    error: { message, type, param, code },
-    ...(context === null ? {} : { context }),
-  };
-  return Buffer.from(JSON.stringify(body));
-}
+import { errorBody, errorDialectOf } from './error-bodies.ts';
 
 /** Any thrown value as an error for clients. What is not a `GatewayError` is ours to mend and says nothing of its inside. */
 export function asGatewayError(thrown: unknown): GatewayError {
@@ -61,7 +43,10 @@ export function writeError(response: ServerResponse, error: GatewayError): void 
     response.setHeader('Retry-After', String(error.retryAfterSeconds));
   // The one header by which the official SDKs can be told that a retry is useless.
   if (error.code === 'budget_exhausted') response.setHeader('x-should-retry', 'false');
-  const body = errorBody(error);
+  const id = response.getHeader('X-Nexus-Request-Id');
+  // A simulated response has no request behind it.
+  const path = (response.req as { url?: string } | undefined)?.url;
+  const body = errorBody(error, errorDialectOf(path), typeof id === 'string' ? id : null);
   response.setHeader('Content-Type', 'application/json; charset=utf-8');
   response.setHeader('Content-Length', String(body.length));
   response.end(body);

@@ -232,6 +232,7 @@ export function readPrompt(
   try {
     switch (route) {
       case 'chat':
+      case 'messages':
         addChat(reading, body);
         break;
       case 'completions':
@@ -240,6 +241,9 @@ export function readPrompt(
         break;
       case 'embeddings':
         addInput(reading.prompt, body['input']);
+        break;
+      case 'responses':
+        return flatten(body);
     }
     return reading.prompt;
   } catch {

@@ -17,6 +17,8 @@ const ROUTE_PATHS: Readonly<Record<ModelRoute, string>> = {
   chat: '/v1/chat/completions',
   completions: '/v1/completions',
   embeddings: '/v1/embeddings',
+  messages: '/v1/messages',
+  responses: '/v1/responses',
 };
 
 /**

@@ -126,7 +126,7 @@ export class Simulation {
       cycle,
       budget: routing.budget,
       backends,
-      routesOf: () => ['chat', 'completions', 'embeddings'],
+      routesOf: () => ['chat', 'completions', 'embeddings', 'messages', 'responses'],
       healthCheck,
       probe: async (backend) => ({
         latencyMs: 0,

@@ -6,6 +6,7 @@ import type { BackendSettings } from '../core/settings.ts';
 import type { Upstream, UpstreamAnswer, UpstreamAttempt } from '../core/upstream.ts';
 import { decoded } from './content-encoding.ts';
 import { anthropicDialect } from './dialects/anthropic.ts';
+import { passageOf, servedRoutes, type Passage } from './dialects/client-format.ts';
 import type { Dialect } from './dialects/dialect.ts';
 import { openAiDialect } from './dialects/openai.ts';
 import { requestHeaders, responseHeaders } from './headers.ts';
@@ -63,8 +64,8 @@ function isEventStream({ headers }: TransportResponse): boolean {
 
 /** The answer as the conductor sees it. */
 function answerOf(
-  { settings, dialect }: Backend,
-  attempt: UpstreamAttempt,
+  { settings }: Backend,
+  passage: Passage,
   response: TransportResponse,
 ): UpstreamAnswer {
   const isStream = isEventStream(response);
@@ -72,18 +73,18 @@ function answerOf(
   const { 'content-encoding': encoding } = response.headers;
   const plain = encoding === undefined ? null : decoded(response.body, encoding);
   const headers = responseHeaders(response.headers, {
-    keepsLength: dialect.isClients && !isStream && !isError && plain === null,
+    keepsLength: passage.passesBytes && !isStream && !isError && plain === null,
     keepsEncoding: plain === null,
     secret: settings.apiKey,
   });
   // An error of the translated kind is JSON, whatever it was before.
-  if (isError && !dialect.isClients) headers['content-type'] = 'application/json';
+  if (isError && !passage.passesBytes) headers['content-type'] = 'application/json';
   return {
     status: response.status,
     headers,
     isStream: isStream && !isError,
     body: plain ?? response.body,
-    reader: dialect.reader(attempt, { status: response.status, isStream }),
+    reader: passage.reader({ status: response.status, isStream }),
   };
 }
 
@@ -93,7 +94,8 @@ async function openAttempt(
   attempt: UpstreamAttempt,
 ): Promise<UpstreamAnswer> {
   const { dialect, target, basePath } = backend;
-  const { path, body } = dialect.outgoing(attempt);
+  const passage = passageOf(dialect, attempt);
+  const { path, body } = passage;
   const response = await transport.open({
     target,
     method: 'POST',
@@ -110,7 +112,7 @@ async function openAttempt(
     signal: attempt.signal,
     firstByteTimeoutMs: attempt.firstByteTimeoutMs,
   });
-  return answerOf(backend, attempt, response);
+  return answerOf(backend, passage, response);
 }
 
 /** Starts the simulated ones among the backends; when one can not start, the others are stopped again. */
@@ -166,7 +168,7 @@ export async function createUpstream(options: UpstreamOptions): Promise<Upstream
 
   return {
     open: async (attempt) => openAttempt(transport, backendNamed(attempt.backend), attempt),
-    routesOf: (name) => backendNamed(name).dialect.routes,
+    routesOf: (name) => servedRoutes(backendNamed(name).dialect),
     probe: async (name, timeoutMs) => backendNamed(name).prober.probe(timeoutMs),
     async close() {
       await transport.close();

@@ -3,8 +3,9 @@
  * stands beside the messages, tool results are parts of a user message, and roles alternate.
  */
 import type { JsonObject } from '../../core/request.ts';
-import { UpstreamFailure } from '../../core/upstream.ts';
+import type { UpstreamFailure } from '../../core/upstream.ts';
 import { isJsonObject, objectAt, parseJsonObject, stringAt } from '../json-values.ts';
+import { untranslatable as untranslatableFor } from './untranslatable.ts';
 
 export interface AnthropicMessages {
   /** Text blocks for `system`; empty when the client sent none. */
@@ -19,13 +20,9 @@ interface Turn {
 
 const DATA_URL = /^data:([^;,]+);base64,(.*)$/s;
 
-/** The request can not be said in this dialect; `field` names what can not. Nothing was sent. */
+/** Nothing was sent; `field` names what Anthropic has no words for. */
 export function untranslatable(field: string, why: string): UpstreamFailure {
-  return new UpstreamFailure(
-    'untranslatable',
-    false,
-    `${field}: ${why} can not be translated for an Anthropic backend`,
-  );
+  return untranslatableFor(field, why, 'for an Anthropic backend');
 }
 
 /** Splits the system text off and merges neighbours of one role, so that results of parallel tools stand together. */

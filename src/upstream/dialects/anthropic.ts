@@ -11,8 +11,8 @@ const API_VERSION = '2023-06-01';
 
 export function anthropicDialect({ apiKey }: BackendSettings, clock: Clock): Dialect {
   return {
-    isClients: false,
-    routes: ['chat'],
+    passes: [],
+    translates: ['chat'],
     relayedHeaders: ['anthropic-beta'],
     modelsPath: '/v1/models?limit=1000',
     credentials: {

@@ -9,19 +9,21 @@ interface Outgoing {
 }
 
 /** The head of an answer, as far as a reader depends on it. */
-interface AnswerHead {
+export interface AnswerHead {
   readonly status: number;
   readonly isStream: boolean;
 }
 
 export interface Dialect {
-  /** True when the client speaks it too, so that bodies pass with their bytes unchanged. */
-  readonly isClients: boolean;
-  readonly routes: readonly ModelRoute[];
+  /** Routes whose bodies pass with their bytes unchanged, because the backend speaks the client's format. */
+  readonly passes: readonly ModelRoute[];
+  /** Routes that the dialect itself translates. */
+  readonly translates: readonly ModelRoute[];
   /** Client headers, in lower case, that are harmless and mean something to these backends. */
   readonly relayedHeaders: readonly string[];
   /** How the backend wants its own key; empty when it has none. */
   readonly credentials: Readonly<Record<string, string>>;
+  /** `attempt.request.route` is one of `passes` or `translates`. */
   outgoing(attempt: UpstreamAttempt): Outgoing;
   reader(attempt: UpstreamAttempt, head: AnswerHead): AnswerReader;
   /** Path of the model list, for probes. */

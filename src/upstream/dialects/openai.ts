@@ -29,6 +29,8 @@ const ROUTE_PATHS: Readonly<Record<ModelRoute, string>> = {
   chat: '/chat/completions',
   completions: '/completions',
   embeddings: '/embeddings',
+  messages: '/messages',
+  responses: '/responses',
 };
 
 /** The dialect of one backend; `type` is its own, said again because it can not be `anthropic` here. */
@@ -36,8 +38,8 @@ export function openAiDialect(backend: BackendSettings, type: OpenAiType): Diale
   const { base, routes } = VARIANTS[type];
   const { apiKey } = backend;
   return {
-    isClients: true,
-    routes,
+    passes: routes,
+    translates: [],
     relayedHeaders: ['openai-beta'],
     modelsPath: `${base}/models`,
     credentials: apiKey === null ? {} : { authorization: `Bearer ${apiKey}` },
