@@ -68,6 +68,22 @@ function localAsUtc(atMs: number, timezone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
+/** A zone's rules do not change while a process runs, and few days are asked for again and again. */
+const MEMORY_DAYS = 1000;
+const startsOfDays = new Map<string, number>();
+
+/** `startOfDay` from memory: the search asks the zone's rules some thirty times. */
+function knownStartOfDay(date: LocalDate, timezone: string): number {
+  const key = `${date.year}-${date.month}-${date.day} ${timezone}`;
+  let start = startsOfDays.get(key);
+  if (start === undefined) {
+    start = startOfDay(date, timezone);
+    if (startsOfDays.size >= MEMORY_DAYS) startsOfDays.clear();
+    startsOfDays.set(key, start);
+  }
+  return start;
+}
+
 /**
  * The first instant of a local day. Where midnight does not exist (a spring change at midnight) this is the first
  * instant after the gap; where it occurs twice, the earlier one. Both fall out of one rule: the earliest instant at
@@ -104,10 +120,13 @@ function pad(value: number, digits: number): string {
 
 function periodOfMonth(monthIndex: number, cycle: BillingCycle): BillingPeriod {
   const start = billingDate(monthIndex, cycle.billingCycleDay);
-  const endsAtMs = startOfDay(billingDate(monthIndex + 1, cycle.billingCycleDay), cycle.timezone);
+  const endsAtMs = knownStartOfDay(
+    billingDate(monthIndex + 1, cycle.billingCycleDay),
+    cycle.timezone,
+  );
   return {
     month: `${pad(start.year, 4)}-${pad(start.month, 2)}`,
-    startsAtMs: startOfDay(start, cycle.timezone),
+    startsAtMs: knownStartOfDay(start, cycle.timezone),
     endsAtMs,
     // Read back from the instant: a zone that crossed the date line has days that never were.
     nextResetDate: new Date(localAsUtc(endsAtMs, cycle.timezone)).toISOString().slice(0, 10),

@@ -83,6 +83,16 @@ export class Sums {
     return sum;
   }
 
+  /** The sum of a month as it stands, or undefined. */
+  peek(month: string): MonthTotals | undefined {
+    return this.#byMonth.get(month);
+  }
+
+  /** Takes sums over, in place of its own of the same months. */
+  replace(months: readonly MonthTotals[]): void {
+    for (const totals of months) this.#byMonth.set(totals.month, { ...totals });
+  }
+
   /** Copies, so that what was given out never changes. */
   list(): readonly MonthTotals[] {
     return Array.from(this.#byMonth.values(), (sum) => ({ ...sum }));

@@ -27,7 +27,7 @@ interface Unresolved {
 
 export class MemoryStore implements LedgerStore {
   #entries: LedgerEntry[] = [];
-  #balances = new Sums();
+  readonly #balances = new Sums();
   #forgotten: Checkpoint = EMPTY_CHECKPOINT;
   #checkpoint: Checkpoint = EMPTY_CHECKPOINT;
   #seenAtMs = 0;
@@ -45,21 +45,26 @@ export class MemoryStore implements LedgerStore {
   }
 
   append({ entries, periods, checkpoint, seenAtMs }: Batch): void {
-    const months = new Set([...this.#periods.keys(), ...periods.map(({ period }) => period.month)]);
-    const balances = new Sums(this.#balances.list());
+    const opened = new Set(periods.map(({ period }) => period.month));
+    const touched = new Set(entries.map(({ month }) => month));
+    const balances = new Sums([...touched].flatMap((month) => this.#balances.peek(month) ?? []));
     const changed = new Map<string, Unresolved | null>();
     for (const [index, entry] of entries.entries()) {
       assert(entry.seq === this.lastSeq() + 1 + index, `entry ${entry.seq} leaves a gap`);
-      assert(months.has(entry.month), `entry ${entry.seq} is of a month that was never opened`);
+      assert(
+        this.#periods.has(entry.month) || opened.has(entry.month),
+        `entry ${entry.seq} is of a month that was never opened`,
+      );
       addEntry(balances.of(entry.month), entry);
       this.#track(entry, changed);
     }
-    for (const balance of balances.list()) assertBalance(balance);
+    const after = balances.list();
+    for (const balance of after) assertBalance(balance);
     // Nothing is changed before this line, and nothing can fail after it.
-    this.#balances = balances;
+    this.#balances.replace(after);
     for (const stored of periods) {
       this.#periods.set(stored.period.month, stored);
-      balances.of(stored.period.month);
+      this.#balances.of(stored.period.month);
     }
     for (const [holdId, unresolved] of changed) {
       if (unresolved === null) this.#unresolved.delete(holdId);

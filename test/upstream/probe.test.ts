@@ -262,12 +262,14 @@ describe('routes', () => {
       log: silentLog,
     });
     closers.push(async () => upstream.close());
-    const all = ['chat', 'completions', 'embeddings'];
+    // Whoever chats serves the formats that are said in chat, too.
+    const bridged = ['messages', 'responses'];
+    const all = ['chat', 'completions', 'embeddings', ...bridged];
     expect(types.map((type) => upstream.routesOf(type))).toEqual([
       all,
-      ['chat', 'embeddings'],
-      ['chat'],
-      ['chat'],
+      ['chat', 'embeddings', ...bridged],
+      ['chat', ...bridged],
+      ['chat', ...bridged],
       all,
       all,
     ]);
