@@ -58,7 +58,7 @@ interface Sums {
 }
 
 /** Whole nano-dollars of a decimal amount. */
-function nanoOf(usd: string): number {
+export function nanoOf(usd: string): number {
   const parts = /^(-?)(\d+)(?:\.(\d{1,9}))?$/.exec(usd);
   if (parts === null) throw new Error(`"${usd}" is no amount of money`);
   const [, sign, whole = '0', fraction = ''] = parts;

@@ -1,4 +1,5 @@
 /** A real client: the OpenAI SDK with its retries, many calls at a time, streams and whole answers, and some that leave. */
+import { setTimeout as delay } from 'node:timers/promises';
 import OpenAI, { APIConnectionError, APIUserAbortError, APIError } from 'openai';
 import type { Chance } from '../prove/chance.ts';
 import type { SettledAnswer } from './books.ts';
@@ -31,6 +32,10 @@ export interface LoadOptions {
   readonly chance: Chance;
   readonly counts: LoadCounts;
   readonly onAnswer: (answer: SettledAnswer) => void;
+  /** Calls under way at a time; 16 when it is left out. */
+  readonly callsAtOnce?: number;
+  /** Calls that are begun in a second; as many as are answered when it is left out. */
+  readonly perSecond?: number;
 }
 
 interface Plan {
@@ -60,6 +65,7 @@ export class ClientLoad {
   readonly #client: OpenAI;
   readonly #end = new AbortController();
   readonly #workers: Promise<unknown>;
+  #nextMs = performance.now();
 
   constructor(options: LoadOptions) {
     this.#options = options;
@@ -71,8 +77,11 @@ export class ClientLoad {
       logLevel: 'off',
     });
     this.#workers = Promise.all(
-      Array.from({ length: CALLS_AT_ONCE }, async () => {
-        while (!this.#end.signal.aborted) await this.#call();
+      Array.from({ length: options.callsAtOnce ?? CALLS_AT_ONCE }, async () => {
+        while (!this.#end.signal.aborted) {
+          await this.#turn();
+          if (!this.#end.signal.aborted) await this.#call();
+        }
       }),
     );
   }
@@ -81,6 +90,16 @@ export class ClientLoad {
   async stop(): Promise<void> {
     this.#end.abort();
     await this.#workers;
+  }
+
+  /** Waits for the next of the moments at which a call begins. */
+  async #turn(): Promise<void> {
+    const { perSecond } = this.#options;
+    if (perSecond === undefined) return;
+    const nowMs = performance.now();
+    // What was missed is not made up for: a load that waits and then storms would measure something else.
+    this.#nextMs = Math.max(this.#nextMs + 1000 / perSecond, nowMs - 100);
+    if (this.#nextMs > nowMs) await delay(this.#nextMs - nowMs);
   }
 
   async #call(): Promise<void> {
@@ -94,7 +113,7 @@ export class ClientLoad {
       if (error instanceof APIUserAbortError || error instanceof APIConnectionError) {
         counts.cut += 1;
         // A gateway that is gone refuses at once: without a pause this would be a busy loop.
-        await new Promise((resolve) => setTimeout(resolve, 20));
+        await delay(20);
       } else if (error instanceof APIError) counts.refused += 1;
       else if (CUT_BODY.includes((error as Error).name)) counts.cut += 1;
       else throw error;
