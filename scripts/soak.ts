@@ -22,11 +22,16 @@ const { values } = parseArgs({
   },
 });
 
+function refuse(fault: string): never {
+  console.error(`${fault}\n\n${HELP}`);
+  process.exit(2);
+}
+
 function positive(name: string, text: string): number {
   const value = Number(text);
-  if (Number.isFinite(value) && value > 0) return value;
-  console.error(`--${name} must be a number above 0, not "${text}"\n\n${HELP}`);
-  process.exit(2);
+  if (!Number.isFinite(value) || value <= 0)
+    refuse(`--${name} must be a number above 0, not "${text}"`);
+  return value;
 }
 
 if (values.help) {
