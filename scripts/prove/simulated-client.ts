@@ -61,6 +61,10 @@ export class SimulatedResponse extends EventEmitter {
     return this.#headers.has(name.toLowerCase());
   }
 
+  removeHeader(name: string): void {
+    this.#headers.delete(name.toLowerCase());
+  }
+
   addTrailers(): void {
     if (this.writableEnded) throw new Error('trailers after the end');
   }

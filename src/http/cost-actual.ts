@@ -44,10 +44,14 @@ export function setCostHeaders(
     response.setHeader(name, value);
 }
 
-/** Says in the head that the cost will come behind the body. Only chunked bodies, and those of HTTP/1.1, have trailers. */
+/**
+ * Says in the head that the cost will come behind the body. Only chunked bodies have trailers, and HTTP/1.0 has neither;
+ * a very long JSON answer therefore goes out in chunks, whatever length the provider gave.
+ */
 export function announceCost(response: ServerResponse): void {
-  const { statusCode, useChunkedEncodingByDefault: isChunked } = response;
-  if (!isChunked || statusCode === 204 || response.hasHeader('Content-Length')) return;
+  const { statusCode, useChunkedEncodingByDefault: hasChunks } = response;
+  if (!hasChunks || statusCode === 204) return;
+  response.removeHeader('Content-Length');
   response.setHeader('Trailer', `${COST}, ${BASIS}`);
 }
 
