@@ -30,6 +30,7 @@ import type { Services } from './http/services.ts';
 import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
+import { costOf } from './metering/cost.ts';
 import { createPriceBook } from './metering/price-book.ts';
 import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
 import { createRouter, type Router } from './routing/router.ts';
@@ -360,13 +361,13 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
   };
 }
 
-/** A ledger file recomputed from its entries, month by month. Throws when there is none, or another process holds it. */
+/** A ledger file recomputed from its entries, and these from usage and prices, month by month. Throws when there is none, or another process holds it. */
 export async function verifyLedgerFile(path: string): Promise<readonly AuditReport[]> {
   if (!existsSync(path))
     throw new Error(`There is no ledger file at ${path}. Name it with --ledger, or by --config.`);
   const store = openStore(path);
   try {
-    return verifyStore(store, Date.now());
+    return verifyStore(store, Date.now(), costOf);
   } finally {
     store.close();
   }

@@ -2,7 +2,7 @@
 import type { Charge } from '../../src/core/ledger.ts';
 import { NO_USAGE } from '../../src/core/usage.ts';
 import type { HoldRecord } from './books.ts';
-import { nanoOf } from './price.ts';
+import { nanoOf, usdText } from './price.ts';
 import type { Disturbances } from './profile.ts';
 import { changeLimits } from './time.ts';
 import type { World } from './world.ts';
@@ -108,7 +108,8 @@ function chargeOf(pico: number | string): Charge {
     amount: nanoOf(Number(pico)),
     exactPico: String(pico),
     basis: 'provider',
-    usage: NO_USAGE,
+    // So that the charge can be made again from its evidence.
+    usage: { ...NO_USAGE, reportedCostUsd: usdText(Number(pico)) },
   };
 }
 

@@ -14,6 +14,7 @@ import { handleModelRequest } from '../../src/http/handle-model-request.ts';
 import { LoadBook } from '../../src/http/load-book.ts';
 import type { Services } from '../../src/http/services.ts';
 import { openLedger, type OpenLedger } from '../../src/ledger/ledger.ts';
+import { costOf } from '../../src/metering/cost.ts';
 import { createPriceBook } from '../../src/metering/price-book.ts';
 import { createRouter } from '../../src/routing/router.ts';
 import { AdmissionCheck } from './admission-check.ts';
@@ -165,6 +166,7 @@ export class Life implements DiskOwner, Watched {
       period: periodAt(this.clock.now(), cycle),
       newId: () => newId('hold'),
       log: this.#log,
+      costOf,
       scheduleFlush: (flush) => this.flushes.push(flush),
       onAlarm: ({ kind, holdId }) =>
         verdict.check(

@@ -71,7 +71,9 @@ function checkAudit({ life, disk, verdict }: World, isThorough: boolean): void {
   if (!isThorough) return;
   for (const report of ledger.verify()) {
     verdict.check(
-      report.drift === 0 && (report.problems ?? []).length === 0,
+      report.drift === 0 &&
+        (report.problems ?? []).length === 0 &&
+        report.recomputation?.mismatches.length === 0,
       () => `verify: ${JSON.stringify(report)}`,
     );
   }

@@ -27,6 +27,7 @@ export function clientRequest(question: Question): Request {
 export class SimulatedResponse extends EventEmitter {
   statusCode = 200;
   headersSent = false;
+  readonly useChunkedEncodingByDefault = true;
   writableEnded = false;
   writableFinished = false;
   destroyed = false;
@@ -54,6 +55,18 @@ export class SimulatedResponse extends EventEmitter {
   setHeader(name: string, value: unknown): this {
     this.#headers.set(name.toLowerCase(), value);
     return this;
+  }
+
+  hasHeader(name: string): boolean {
+    return this.#headers.has(name.toLowerCase());
+  }
+
+  removeHeader(name: string): void {
+    this.#headers.delete(name.toLowerCase());
+  }
+
+  addTrailers(): void {
+    if (this.writableEnded) throw new Error('trailers after the end');
   }
 
   getHeader(name: string): unknown {

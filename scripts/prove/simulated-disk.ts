@@ -73,6 +73,7 @@ export class SimulatedDisk {
       load: () => read().load(),
       append: (batch) => this.#append(owner, batch),
       lastSeq: () => read().lastSeq(),
+      prices: () => read().prices(),
       balances: () => read().balances().map(this.#rotten),
       sumsAfter: (seq) => read().sumsAfter(seq),
       entries: (query) => read().entries(query),

@@ -1,6 +1,8 @@
 /** The ledger as the other rooms see it: words of its entries, and the port. */
 import type { BillingPeriod } from './billing-period.ts';
 import type { NanoUsd } from './money.ts';
+import type { ModelRoute } from './policy.ts';
+import type { Price } from './prices.ts';
 import type { ChargeBasis, TokenUsage } from './usage.ts';
 import type { BackendKind } from './settings.ts';
 
@@ -15,10 +17,24 @@ export interface HoldRequest {
   /** Upper bound of what the attempt may cost; 0 for an attempt that is free. */
   readonly amount: NanoUsd;
   readonly priceVersion: string;
+  /** The route of the request, where it came over one. */
+  readonly route?: ModelRoute;
+  /** The price that the charge will be made by: the ledger keeps its rates. Without it nobody can recompute the charge. */
+  readonly price?: Price;
 }
 
-export interface Hold extends HoldRequest {
+/** A price as the ledger keeps it for good: whatever becomes of lists and files, charges are recomputed from it. */
+export interface KeptPrice {
+  /** A digest of everything in the price, so that another model, list or rate is another price. */
   readonly id: string;
+  readonly price: Price;
+}
+
+export interface Hold extends Omit<HoldRequest, 'route' | 'price'> {
+  readonly id: string;
+  readonly route: ModelRoute | null;
+  /** The kept price that it is charged by; null where none was given. */
+  readonly priceId: string | null;
   /** The billing month it belongs to, whenever it ends. */
   readonly month: string;
   readonly heldAtMs: number;
@@ -74,6 +90,8 @@ export interface LedgerEntry {
   readonly holdId: string;
   readonly requestId: string;
   readonly attempt: number;
+  /** Null where it is not known: in entries of an older format, and in those of no route. */
+  readonly route: ModelRoute | null;
   readonly backend: string;
   readonly backendKind: BackendKind;
   readonly model: string;
@@ -86,6 +104,8 @@ export interface LedgerEntry {
   readonly exactPico: string | null;
   readonly usage: TokenUsage | null;
   readonly priceVersion: string;
+  /** The kept price; null in entries of an older format, which can not be recomputed. */
+  readonly priceId: string | null;
   /** Why, in a few words: `client gone`, `crash recovery`, ... */
   readonly note: string | null;
 }
@@ -104,6 +124,25 @@ export interface EntryQuery {
   readonly limit: number;
 }
 
+/** A charge that is not what its evidence makes it. Amounts are exact decimals in USD. */
+export interface Mismatch {
+  readonly seq: number;
+  readonly kind: EntryKind;
+  readonly requestId: string;
+  /** `exact cost`: before it was rounded up to a nano-dollar; `charge`: the amount that counts. */
+  readonly what: 'exact cost' | 'charge';
+  readonly expectedUsd: string;
+  readonly foundUsd: string;
+}
+
+/** What came of recomputing every charge from its usage and the price that was kept for it. */
+export interface Recomputation {
+  readonly recomputed: number;
+  /** Charges without a kept price, of files from before prices were kept. No fault. */
+  readonly notRecomputable: number;
+  readonly mismatches: readonly Mismatch[];
+}
+
 /** The result of recomputing balances from entries. */
 export interface AuditReport {
   readonly month: string;
@@ -114,6 +153,8 @@ export interface AuditReport {
   readonly checkedAtMs: number;
   /** What else is wrong with the entries, in words; only `verify` looks for it. Absent or empty: nothing. */
   readonly problems?: readonly string[];
+  /** Only where the arithmetic of costs was given. */
+  readonly recomputation?: Recomputation;
 }
 
 /** The part of the ledger that the request path uses. Everything but `committed` is synchronous. */
@@ -149,6 +190,8 @@ export interface LedgerAdmin extends Ledger {
   entries(query: EntryQuery): readonly LedgerEntry[];
   totalsOf(month: string): MonthTotals;
   months(): readonly string[];
+  /** Every price that an entry was ever charged by. */
+  prices(): readonly KeptPrice[];
   /** Compares balances with entries of the current month. Cheap: only entries since the last audit are read. */
   audit(): AuditReport;
   /** The same over all entries of all months, from the file. */

@@ -21,6 +21,7 @@ export type PicoUsd = bigint;
 /** The largest amount that the ledger accepts: 9 million USD, just under 2^53 nano-dollars. */
 export const MAX_NANO_USD: NanoUsd = 9_000_000_000_000_000;
 const NANO_DIGITS = 9;
+const PICO_DIGITS = 12;
 const RATE_DIGITS = 6;
 const PICO_PER_NANO = 1000n;
 /** Longer than the plain text of every double. */
@@ -124,6 +125,13 @@ export function toUsdNumber(amount: NanoUsd): number {
 /** USD with all nine decimals that matter, trailing zeros cut: `1.5`, `0.000003`. Exact. */
 export function formatUsdExact(amount: NanoUsd): string {
   return formatUsd(amount, NANO_DIGITS).replace(/\.?0+$/, '');
+}
+
+/** An exact cost in USD, trailing zeros cut: up to twelve decimals. */
+export function formatPicoUsd(exact: PicoUsd): string {
+  const digits = exact.toString().padStart(PICO_DIGITS + 1, '0');
+  const point = digits.length - PICO_DIGITS;
+  return `${digits.slice(0, point)}.${digits.slice(point)}`.replace(/\.?0+$/, '');
 }
 
 /** USD rounded half away from zero to `decimals` (0 to 9), without a currency sign: `formatUsd(1_500_000_000, 2)` is `1.50`. */

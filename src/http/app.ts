@@ -9,6 +9,7 @@ import { GatewayError } from '../core/errors.ts';
 import { authenticate } from './authenticate.ts';
 import { handleEstimate } from './estimate.ts';
 import { bodyReader, handleModelRequest } from './handle-model-request.ts';
+import { handleLedgerPrices } from './ledger-prices.ts';
 import { handleLedger } from './ledger-view.ts';
 import { openApiDocument } from './openapi.ts';
 import {
@@ -59,6 +60,7 @@ function routeTable(services: Services): readonly RouteRow[] {
     get('/v1/stats', key, handleStats(services)),
     get('/v1/budget', key, handleBudget(services)),
     get('/v1/ledger', key, handleLedger(services)),
+    get('/v1/ledger/prices', key, handleLedgerPrices(services)),
     get('/health', handleHealth(services)),
     get('/livez', handleLivez()),
     get('/readyz', handleReadyz(services)),

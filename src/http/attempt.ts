@@ -7,6 +7,14 @@ import { UpstreamFailure, type UpstreamAnswer } from '../core/upstream.ts';
 import { failureOf, isRetriable, type AttemptFailure, type KeptAnswer } from './attempt-failure.ts';
 import type { CallContext, StartedAttempt } from './call-context.ts';
 import {
+  addCostTrailers,
+  announceCost,
+  asksForCostEvent,
+  costComment,
+  lessCertain,
+  setCostHeaders,
+} from './cost-actual.ts';
+import {
   ClientWatch,
   isClientGone,
   readBounded,
@@ -44,8 +52,8 @@ export class Attempt {
   /** Sends the attempt and carries its answer. The hold must be durable. */
   async run(): Promise<AttemptResult> {
     const { services, response, trace } = this.#context;
-    const { load, ioClock, settings, giveUp, ledger } = services;
-    const { plan, hold, reason } = this.#started;
+    const { load, ioClock, settings, giveUp } = services;
+    const { plan, reason } = this.#started;
     trace.attempts += 1;
     trace.plan = plan;
     trace.reason = reason;
@@ -67,7 +75,7 @@ export class Attempt {
       return await (answer.status >= 300 ? this.#takeError(answer) : this.#takeAnswer(answer));
     } finally {
       // A fault of ours in between: nothing is known of the call, so its hold goes on counting as spending.
-      this.#endHold(() => ledger.suspend(hold.id, 'the attempt ended without an outcome'));
+      this.#endHold(() => this.#suspend('the attempt ended without an outcome'));
       watch.stop();
       giveUp.removeEventListener('abort', abort);
       leave();
@@ -143,7 +151,7 @@ export class Attempt {
       // provider's records may still tell, so it stays in suspense.
       else if (failure.kind === 'aborted')
         this.#settle(chargeOfHold(plan), 'given up before an answer');
-      else ledger.suspend(hold.id, failure.kind);
+      else this.#suspend(failure.kind);
     });
     return this.#failed(failureOf(plan.candidate.backend, failure));
   }
@@ -164,6 +172,7 @@ export class Attempt {
     services.ledger.settle(hold.id, charge, note);
     trace.charge = charge;
     trace.cost += charge.amount;
+    trace.costBasis = lessCertain(trace.costBasis, charge.basis);
     const excess = charge.amount - hold.amount;
     if (excess <= 0) return;
     trace.excess += excess;
@@ -176,12 +185,20 @@ export class Attempt {
     });
   }
 
+  /** The hold goes on counting as spending: nobody knows what the attempt cost. */
+  #suspend(note: string): void {
+    const { services, trace } = this.#context;
+    services.ledger.suspend(this.#started.hold.id, note);
+    trace.costBasis = 'unsettled';
+  }
+
   async #takeAnswer(answer: UpstreamAnswer): Promise<AttemptResult> {
     const { services, response, trace } = this.#context;
     const { ioClock, settings } = services;
     const writeHead = (): void => {
       trace.firstByteAtMs = ioClock.monotonicMs();
-      this.#writeHead(answer);
+      // A whole answer is settled by now, and says what it cost in its head.
+      this.#writeHead(answer, !this.#isHoldOpen);
     };
     const client: Client = {
       response,
@@ -213,51 +230,58 @@ export class Attempt {
   }
 
   #settleRelayed({ reader, isStream }: UpstreamAnswer, { end }: Relayed): void {
-    const { ledger, prices, tokens } = this.#context.services;
-    const { plan, hold } = this.#started;
+    const { prices, tokens } = this.#context.services;
+    const { plan } = this.#started;
     // A stream is made as it passes. A JSON answer was made, and billed, whole before its first byte came: a piece of
     // it says nothing.
     const isKnown =
       end === 'complete' || reader.usage() !== null || (isStream && reader.outputText() !== '');
-    if (isKnown)
-      return this.#settle(
-        chargeOfAnswer(prices, plan, reader, tokens),
-        end === 'complete' ? undefined : `answer ${end}`,
-      );
+    if (isKnown) {
+      const { charge, isCut } = chargeOfAnswer(prices, plan, reader, tokens);
+      const notes = [
+        ...(end === 'complete' ? [] : [`answer ${end}`]),
+        ...(isCut ? ['counted above the hold'] : []),
+      ];
+      return this.#settle(charge, notes.length > 0 ? notes.join(', ') : undefined);
+    }
     // The provider may have generated and billed anything up to the hold.
     if (this.#controller.signal.aborted && end !== 'idle')
       return this.#settle(chargeOfHold(plan), 'given up before an answer');
-    return ledger.suspend(hold.id, `no answer: ${end}`);
+    return this.#suspend(`no answer: ${end}`);
   }
 
   /** Ends an answer that has begun, and says so where it is not whole. */
   #endStarted(answer: UpstreamAnswer, { end }: Relayed): void {
-    const { response } = this.#context;
+    const { services, clientRequest, response, trace } = this.#context;
     if (isClientGone(response)) return;
+    addCostTrailers(response, trace, services.control.policy().budget !== null);
+    const isAsked = answer.isStream && asksForCostEvent(clientRequest.headers);
+    const comment = isAsked ? costComment(trace) : undefined;
     if (end === 'complete') {
-      response.end();
+      response.end(comment);
     } else if (answer.isStream) {
       // A stream that merely ends is taken for complete by the SDKs, so it has to be said in its own words.
-      response.end(
-        answer.reader.streamError(
-          'The backend broke off in the middle of its answer.',
-          'backend_error',
-        ),
+      const error = answer.reader.streamError(
+        'The backend broke off in the middle of its answer.',
+        'backend_error',
       );
+      response.end(comment === undefined ? error : Buffer.concat([error, comment]));
     } else {
       // A JSON answer that was cut can only be told apart by a connection that ends badly.
       response.destroy();
     }
   }
 
-  #writeHead(answer: UpstreamAnswer): void {
-    const { services, response } = this.#context;
+  #writeHead(answer: UpstreamAnswer, isSettled: boolean): void {
+    const { services, response, trace } = this.#context;
     if (response.headersSent) return;
     response.statusCode = answer.status;
     for (const [name, value] of Object.entries(answer.headers)) response.setHeader(name, value);
     const policy = services.control.policy();
     setRouteHeaders(response, this.#started, policy.budget !== null);
     setBudgetHeaders(response, policy, services.ledger.totals());
+    if (isSettled) setCostHeaders(response, trace, policy.budget !== null);
+    else announceCost(response);
     if (answer.isStream) {
       response.setHeader('Cache-Control', 'no-cache');
       // Otherwise a reverse proxy in front may collect the stream before it passes it on.
@@ -276,7 +300,7 @@ export class Attempt {
     const { id } = this.#started.hold;
     const note = `backend answered ${answer.status}`;
     this.#endHold(() =>
-      UNKNOWN_OUTCOMES.has(answer.status) ? ledger.suspend(id, note) : ledger.release(id, note),
+      UNKNOWN_OUTCOMES.has(answer.status) ? this.#suspend(note) : ledger.release(id, note),
     );
     const timer = ioClock.setTimeout(
       () => this.#controller.abort(),
@@ -307,7 +331,7 @@ export class Attempt {
     const { response } = this.#context;
     if (isClientGone(response)) return;
     response.setHeader('Content-Length', String(body.length));
-    this.#writeHead(answer);
+    this.#writeHead(answer, true);
     response.end(body);
   }
 }

@@ -4,6 +4,7 @@ import type { Charge, Hold } from '../core/ledger.ts';
 import type { NanoUsd } from '../core/money.ts';
 import type { ModelRequest, RouteReason } from '../core/request.ts';
 import type { TokenCount } from '../core/usage.ts';
+import type { CostBasis } from './cost-actual.ts';
 import type { AttemptPlan } from './plan-attempt.ts';
 import type { Services } from './services.ts';
 
@@ -18,6 +19,8 @@ export interface CallTrace {
   charge: Charge | null;
   cost: NanoUsd;
   excess: NanoUsd;
+  /** How sure `cost` is; null while nothing was charged. */
+  costBasis: CostBasis | null;
   firstByteAtMs: number | null;
   /** Time in which an attempt was under way. */
   upstreamMs: number;
@@ -31,6 +34,7 @@ export function newTrace(): CallTrace {
     charge: null,
     cost: 0,
     excess: 0,
+    costBasis: null,
     firstByteAtMs: null,
     upstreamMs: 0,
   };

@@ -57,6 +57,8 @@ export function chooseAttempt(
       model: candidate.model,
       amount: plan.hold,
       priceVersion: plan.price.version,
+      route: request.route,
+      price: plan.price,
     });
     if (reserved.kind === 'held') {
       const reason = reasonOf(candidate, attempts, refusals);

@@ -5,6 +5,7 @@ import type { ModelRoute } from '../core/policy.ts';
 import type { ModelRequest } from '../core/request.ts';
 import type { TokenCount } from '../core/usage.ts';
 import { newTrace, type CallTrace } from './call-context.ts';
+import { setCostHeaders } from './cost-actual.ts';
 import { runModelCall } from './model-call.ts';
 import { isStrict, readModelRequest } from './read-request.ts';
 import { isClientGone } from './relay.ts';
@@ -166,7 +167,11 @@ async function serve(
         error: thrown instanceof Error ? thrown : String(thrown),
       });
     if (!isClientGone(response)) {
-      if (!response.headersSent) setBudgetHeaders(response, control.policy(), ledger.totals());
+      if (!response.headersSent) {
+        const policy = control.policy();
+        setBudgetHeaders(response, policy, ledger.totals());
+        setCostHeaders(response, trace, policy.budget !== null);
+      }
       writeError(response, error);
     }
   } finally {

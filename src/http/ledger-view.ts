@@ -2,12 +2,18 @@
 import type { RequestHandler } from 'express';
 import { GatewayError } from '../core/errors.ts';
 import type { EntryKind, EntryQuery, LedgerEntry } from '../core/ledger.ts';
-import { formatUsdExact } from '../core/money.ts';
+import { formatPicoUsd, formatUsdExact } from '../core/money.ts';
+import { usageJson } from '../core/usage-names.ts';
 import type { Services } from './services.ts';
 
 const KINDS: readonly EntryKind[] = ['hold', 'void', 'charge', 'suspend', 'resolve', 'adjust'];
 const DEFAULT_LIMIT = 100;
 const MAX_LIMIT = 1000;
+
+/** Null also for what is no number: a file that was tampered with can still be read. */
+function exactUsd(exactPico: string | null): string | null {
+  return exactPico !== null && /^\d+$/.test(exactPico) ? formatPicoUsd(BigInt(exactPico)) : null;
+}
 
 /** One entry in the names of the wire. */
 function entryJson(entry: LedgerEntry): object {
@@ -20,6 +26,7 @@ function entryJson(entry: LedgerEntry): object {
     hold_id: entry.holdId,
     request_id: entry.requestId,
     attempt: entry.attempt,
+    route: entry.route,
     backend: entry.backend,
     backend_type: entry.backendKind,
     model: entry.model,
@@ -29,20 +36,10 @@ function entryJson(entry: LedgerEntry): object {
     excess_usd: formatUsdExact(entry.excessChange),
     basis: entry.basis,
     exact_pico_usd: entry.exactPico,
-    usage:
-      usage === null
-        ? null
-        : {
-            input_tokens: usage.input,
-            cached_input_tokens: usage.cachedInput,
-            cache_write_tokens: usage.cacheWrite,
-            cache_write_1h_tokens: usage.cacheWrite1h,
-            input_audio_tokens: usage.inputAudio,
-            output_tokens: usage.output,
-            reasoning_tokens: usage.reasoning,
-            output_audio_tokens: usage.outputAudio,
-          },
+    exact_cost_usd: exactUsd(entry.exactPico),
+    usage: usage === null ? null : usageJson(usage),
     price_version: entry.priceVersion,
+    price_id: entry.priceId,
     note: entry.note,
   };
 }

@@ -1,5 +1,6 @@
 /** `GET /openapi.json`. A test compares its paths with the routes of the running app, in both directions. */
 import { ERRORS } from '../core/errors.ts';
+import { LEDGER_SCHEMAS } from './openapi-ledger.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -17,6 +18,15 @@ const ANSWER_HEADERS: Json = Object.fromEntries(
       'capability-match, capacity-overflow, privacy-requirement, failover, budget-soft-limit or budget-hard-limit',
     ],
     ['X-Nexus-Cost-Estimated', 'USD, 4 decimals; when a budget or a price is known'],
+    [
+      'X-Nexus-Cost-Actual',
+      'USD, exact, all attempts of the request together; when a budget or a price is known. A stream, and a JSON answer over 8 MB, has it as a trailer',
+    ],
+    [
+      'X-Nexus-Cost-Basis',
+      'provider, metered or assumed, the least sure of all attempts; unsettled: what some attempt cost is not known yet and not in the sum',
+    ],
+    ['Trailer', 'X-Nexus-Cost-Actual, X-Nexus-Cost-Basis; where they come behind the body'],
     ['X-Nexus-Fallback-Model', 'The model that answered, when it is not the requested one'],
     ['X-Nexus-Max-Tokens', 'The maximum of output tokens, when the budget lowered it'],
     ['X-Nexus-Budget-Status', 'Normal, SoftLimit or HardLimit; only with a budget'],
@@ -46,6 +56,13 @@ function modelRoute(summary: string, input: Json): Json {
           in: 'header',
           schema: { type: 'string', enum: ['true'] },
           description: 'Never answer with another model than the requested one',
+        },
+        {
+          name: 'X-Nexus-Cost-Event',
+          in: 'header',
+          schema: { type: 'string', enum: ['true'] },
+          description:
+            'End a stream with a comment of its cost, such as `: nexus-cost 0.00123 basis=provider`',
         },
       ],
       requestBody: { required: true, content: json(input) },
@@ -83,6 +100,7 @@ function query(name: string, description: string): Json {
 }
 
 const SCHEMAS: Json = {
+  ...LEDGER_SCHEMAS,
   Error: {
     type: 'object',
     required: ['error'],
@@ -184,7 +202,7 @@ const PATHS: Json = {
   ]),
   '/v1/stats': read('Requests, backends, models and, with a budget, the budget'),
   '/v1/budget': read('The budget, money as exact strings'),
-  '/v1/ledger': read('Ledger entries, newest first', { type: 'object' }, [
+  '/v1/ledger': read('Ledger entries, newest first', ref('Ledger'), [
     query('month', 'YYYY-MM'),
     query('kind', 'hold, void, charge, suspend, resolve or adjust'),
     query('model', 'Model that served'),
@@ -194,6 +212,7 @@ const PATHS: Json = {
     query('after', 'Only entries with a larger seq, oldest first'),
     query('limit', '1 to 1000, 100 by default'),
   ]),
+  '/v1/ledger/prices': read('The prices that entries refer to by price_id', ref('LedgerPrices')),
   '/health': read('Summary for people'),
   '/livez': read('The process is alive'),
   '/readyz': read('Requests can be served'),

@@ -29,18 +29,19 @@ function meteredUsage(plan: AttemptPlan, reader: AnswerReader, tokens: TokenCoun
 
 /**
  * The charge of an attempt that was answered, whole or in part. Only a provider's own figures can be more than the hold:
- * a count of ours that comes out above it has counted wrong, and must not pass the limit.
+ * a count of ours that comes out above it has counted wrong, is cut to it, and must not pass the limit.
  */
 export function chargeOfAnswer(
   book: PriceBook,
   plan: AttemptPlan,
   reader: AnswerReader,
   tokens: TokenCounter,
-): Charge {
+): { readonly charge: Charge; readonly isCut: boolean } {
   const usage = reader.usage();
-  if (usage !== null) return chargeFor(book, plan, usage, 'provider');
+  if (usage !== null) return { charge: chargeFor(book, plan, usage, 'provider'), isCut: false };
   const charge = chargeFor(book, plan, meteredUsage(plan, reader, tokens), 'metered');
-  return charge.amount > plan.hold ? { ...charge, ...inFull(plan) } : charge;
+  const isCut = charge.amount > plan.hold;
+  return { charge: isCut ? { ...charge, ...inFull(plan) } : charge, isCut };
 }
 
 /** The whole hold, as the money of a charge. */

@@ -4,6 +4,7 @@ import { asError } from './as-error.ts';
 import { addEntry, differenceOf, sumOfMonths, totalsIn } from './balance.ts';
 import type { CommitQueue } from './commit-queue.ts';
 import type { Months } from './months.ts';
+import type { CostOf } from './recompute.ts';
 import type { Checkpoint, LedgerStore } from './store.ts';
 import { otherDifferences, verifyEntries } from './verify.ts';
 
@@ -60,6 +61,8 @@ export interface AuditorOptions {
   readonly months: Months;
   readonly trail: AuditTrail;
   readonly now: () => number;
+  /** Left out: charges are not recomputed from their evidence. */
+  readonly costOf?: CostOf;
 }
 
 /** Compares what the entries say with what the ledger has in memory and with the balances beside the entries. */
@@ -81,9 +84,12 @@ export class Auditor {
 
   /** All months, from all entries. */
   verify(): readonly AuditReport[] {
-    const { store, months } = this.#options;
+    const { store, months, costOf } = this.#options;
     return this.#read(() => {
-      const { fromEntries, entriesByMonth, problemsByMonth } = verifyEntries(store);
+      const { fromEntries, entriesByMonth, problemsByMonth, recomputationOf } = verifyEntries(
+        store,
+        costOf,
+      );
       const stored = store.balances();
       return months.names.map((month) => ({
         ...this.#report(month, entriesByMonth.get(month) ?? 0, fromEntries, stored),
@@ -91,6 +97,7 @@ export class Auditor {
           ...(problemsByMonth.get(month) ?? []),
           ...otherDifferences(totalsIn(fromEntries, month), totalsIn(stored, month)),
         ],
+        ...(recomputationOf !== null && { recomputation: recomputationOf(month) }),
       }));
     });
   }

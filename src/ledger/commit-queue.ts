@@ -14,7 +14,7 @@
  */
 import { assert } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
-import { LedgerUnavailable } from '../core/ledger.ts';
+import { LedgerUnavailable, type KeptPrice } from '../core/ledger.ts';
 import type { Log } from '../core/log.ts';
 import { asError } from './as-error.ts';
 import { voidEntry, type PendingEntry } from './entries.ts';
@@ -68,6 +68,7 @@ export class CommitQueue {
   #lastSeq: number;
   #entries: PendingEntry[] = [];
   #periods: StoredPeriod[] = [];
+  #prices: KeptPrice[] = [];
   #queuedEver = 0;
   #waiters: Waiter[] = [];
   #isScheduled = false;
@@ -107,6 +108,11 @@ export class CommitQueue {
   pushPeriod(period: StoredPeriod): void {
     this.#periods.push(period);
     this.#schedule();
+  }
+
+  /** Stored with the next entries: the hold that is charged by it comes right behind. */
+  pushPrice(price: KeptPrice): void {
+    this.#prices.push(price);
   }
 
   /** Resolves when everything queued so far is durable. */
@@ -158,13 +164,15 @@ export class CommitQueue {
       this.#settleDoubt();
       const entries = this.#entries.slice(0, MAX_BATCH_ENTRIES);
       const periods = this.#periods.slice();
+      const prices = this.#prices.slice();
       for (const [index, entry] of entries.entries()) entry.seq = this.#lastSeq + 1 + index;
       this.#doubt = { entries, takenBack: new Set() };
-      store.append({ entries, periods, checkpoint: checkpoint(), seenAtMs: seenAtMs() });
+      store.append({ entries, periods, prices, checkpoint: checkpoint(), seenAtMs: seenAtMs() });
       this.#doubt = null;
       this.#lastSeq += entries.length;
       this.#entries = this.#entries.slice(entries.length);
       this.#periods = this.#periods.slice(periods.length);
+      this.#prices = this.#prices.slice(prices.length);
     } catch (cause) {
       this.#fail(cause);
       return;

@@ -1,6 +1,6 @@
 /** The entries that each step in the life of a hold makes. Pure: what changes and by how much is decided here. */
 import type { Charge, EntryKind, Hold, LedgerEntry } from '../core/ledger.ts';
-import { toPico } from '../core/money.ts';
+import { toPico, type NanoUsd } from '../core/money.ts';
 import type { EndedHold } from './hold-history.ts';
 
 /** An entry that is not stored yet: its `seq` is given when its batch is. */
@@ -33,6 +33,7 @@ function entryOf(hold: Hold, step: Step): PendingEntry {
     holdId: hold.id,
     requestId: hold.requestId,
     attempt: hold.attempt,
+    route: hold.route,
     backend: hold.backend,
     backendKind: hold.backendKind,
     model: hold.model,
@@ -44,6 +45,7 @@ function entryOf(hold: Hold, step: Step): PendingEntry {
     exactPico,
     usage,
     priceVersion: hold.priceVersion,
+    priceId: hold.priceId,
     note: step.note ?? null,
   };
 }
@@ -102,10 +104,12 @@ export function assumeEntry(hold: Hold, atMs: number): PendingEntry {
   });
 }
 
-/**
- * A charge that differs from the one that ended the hold. Nothing was held any more for what it adds, so all of that is
- * excess; what it takes back is taken from the excess first.
- */
+/** Nothing was held any more for what an adjustment adds; what it takes back is taken from the excess first. */
+export function excessOfAdjustment(settled: NanoUsd, ended: EndedHold): NanoUsd {
+  return settled > 0 ? settled : 0 - Math.min(0 - settled, ended.excess);
+}
+
+/** A charge that differs from the one that ended the hold. */
 export function adjustEntry(
   ended: EndedHold,
   atMs: number,
@@ -113,6 +117,6 @@ export function adjustEntry(
   note?: string,
 ): PendingEntry {
   const settled = charge.amount - ended.charged;
-  const excess = settled > 0 ? settled : 0 - Math.min(0 - settled, ended.excess);
+  const excess = excessOfAdjustment(settled, ended);
   return entryOf(ended.hold, { kind: 'adjust', atMs, settled, excess, evidence: charge, note });
 }

@@ -20,11 +20,13 @@ export function holdOf(entry: LedgerEntry): Hold {
     id: entry.holdId,
     requestId: entry.requestId,
     attempt: entry.attempt,
+    route: entry.route,
     backend: entry.backend,
     backendKind: entry.backendKind,
     model: entry.model,
     amount: entry.kind === 'hold' ? entry.heldChange : 0,
     priceVersion: entry.priceVersion,
+    priceId: entry.priceId,
     month: entry.month,
     heldAtMs: entry.atMs,
   };

@@ -14,6 +14,7 @@ import {
   type Charge,
   type EntryQuery,
   type HoldRequest,
+  type KeptPrice,
   type LedgerAdmin,
   type LedgerEntry,
   type MonthTotals,
@@ -26,7 +27,9 @@ import { Auditor, AuditTrail } from './audit.ts';
 import { CommitQueue } from './commit-queue.ts';
 import { isExact } from './hold-history.ts';
 import { Holds, type LedgerAlarm } from './holds.ts';
+import { KeptPrices } from './kept-prices.ts';
 import { Months } from './months.ts';
+import type { CostOf } from './recompute.ts';
 import type { LedgerStore, StoreState } from './store.ts';
 
 /** Suspended holds of an ended month that are charged in one batch. */
@@ -41,6 +44,8 @@ export interface LedgerOptions {
   /** A new id for a hold, never the same twice. Ids that grow with time keep the file's index small and fast. */
   readonly newId: () => string;
   readonly log: Log;
+  /** The arithmetic of costs, for `verify`. Left out: it does not recompute charges. */
+  readonly costOf?: CostOf;
   /** Runs a function once the present turn of the event loop is done. Left out: `setImmediate`. */
   readonly scheduleFlush?: (flush: () => void) => void;
   readonly onAlarm?: (alarm: LedgerAlarm) => void;
@@ -92,6 +97,7 @@ class StoredLedger implements OpenLedger {
   readonly #auditor: Auditor;
   readonly #months: Months;
   readonly #holds: Holds;
+  readonly #prices = new KeptPrices((price) => this.#queue.pushPrice(price));
   #budget: Enforcement | null = null;
   #seenAtMs: number;
   #isClosed = false;
@@ -137,6 +143,7 @@ class StoredLedger implements OpenLedger {
       months: this.#months,
       trail: this.#trail,
       now: () => this.#now(),
+      ...(options.costOf && { costOf: options.costOf }),
     });
   }
 
@@ -167,7 +174,9 @@ class StoredLedger implements OpenLedger {
     }
     const id = this.#options.newId();
     const { month } = this.#months.period;
-    const hold = { ...request, amount, id, month, heldAtMs: this.#now() };
+    const { price, route = null, ...asked } = request;
+    const priceId = price === undefined ? null : this.#prices.idOf(price);
+    const hold = { ...asked, route, priceId, amount, id, month, heldAtMs: this.#now() };
     this.#holds.begin(hold);
     return { kind: 'held', hold };
   }
@@ -244,6 +253,11 @@ class StoredLedger implements OpenLedger {
 
   months(): readonly string[] {
     return [...this.#months.names];
+  }
+
+  prices(): readonly KeptPrice[] {
+    this.#queue.flush();
+    return this.#store.prices();
   }
 
   audit(): AuditReport {

@@ -3,7 +3,7 @@
  * the file, and its size is bounded: the oldest entries are folded into sums.
  */
 import { assert } from '../core/assert.ts';
-import type { EntryQuery, Hold, LedgerEntry, MonthTotals } from '../core/ledger.ts';
+import type { EntryQuery, Hold, KeptPrice, LedgerEntry, MonthTotals } from '../core/ledger.ts';
 import { addEntry, assertBalance, Sums } from './balance.ts';
 import { holdOf } from './hold-history.ts';
 import {
@@ -32,6 +32,7 @@ export class MemoryStore implements LedgerStore {
   #checkpoint: Checkpoint = EMPTY_CHECKPOINT;
   #seenAtMs = 0;
   readonly #periods = new Map<string, StoredPeriod>();
+  readonly #prices = new Map<string, KeptPrice>();
   readonly #unresolved = new Map<string, Unresolved>();
 
   load(): StoreState {
@@ -44,12 +45,16 @@ export class MemoryStore implements LedgerStore {
     };
   }
 
-  append({ entries, periods, checkpoint, seenAtMs }: Batch): void {
+  append({ entries, periods, prices, checkpoint, seenAtMs }: Batch): void {
     const opened = new Set(periods.map(({ period }) => period.month));
     const touched = new Set(entries.map(({ month }) => month));
     const balances = new Sums([...touched].flatMap((month) => this.#balances.peek(month) ?? []));
     const changed = new Map<string, Unresolved | null>();
+    const priceIds = new Set(prices.map(({ id }) => id));
     for (const [index, entry] of entries.entries()) {
+      const { priceId } = entry;
+      const isKept = priceId === null || priceIds.has(priceId) || this.#prices.has(priceId);
+      assert(isKept, `entry ${entry.seq} refers to a price that is not kept`);
       assert(entry.seq === this.lastSeq() + 1 + index, `entry ${entry.seq} leaves a gap`);
       assert(
         this.#periods.has(entry.month) || opened.has(entry.month),
@@ -66,6 +71,7 @@ export class MemoryStore implements LedgerStore {
       this.#periods.set(stored.period.month, stored);
       this.#balances.of(stored.period.month);
     }
+    for (const price of prices) if (!this.#prices.has(price.id)) this.#prices.set(price.id, price);
     for (const [holdId, unresolved] of changed) {
       if (unresolved === null) this.#unresolved.delete(holdId);
       else this.#unresolved.set(holdId, unresolved);
@@ -78,6 +84,10 @@ export class MemoryStore implements LedgerStore {
 
   lastSeq(): number {
     return this.#forgotten.seq + this.#entries.length;
+  }
+
+  prices(): readonly KeptPrice[] {
+    return [...this.#prices.values()].toSorted((a, b) => (a.id < b.id ? -1 : 1));
   }
 
   balances(): readonly MonthTotals[] {

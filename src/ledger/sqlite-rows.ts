@@ -1,13 +1,16 @@
 /** Entries, holds and sums as rows of the ledger's file, both ways. */
 import type { SQLInputValue } from 'node:sqlite';
-import type { EntryKind, LedgerEntry, MonthTotals } from '../core/ledger.ts';
+import type { EntryKind, KeptPrice, LedgerEntry, MonthTotals } from '../core/ledger.ts';
+import type { ModelRoute } from '../core/policy.ts';
+import type { Price } from '../core/prices.ts';
 import type { BackendKind } from '../core/settings.ts';
 import type { ChargeBasis, TokenUsage } from '../core/usage.ts';
+import { canonicalPrice } from './kept-prices.ts';
 
 /** Columns of an entry, in the order of `entryValues`. */
 export const ENTRY_COLUMNS =
   'seq, kind, at_ms, month, held_change, suspense_change, settled_change, excess_change, hold_id, request_id, attempt, ' +
-  'backend, backend_kind, model, basis, exact_pico, usage, price_version, note';
+  'backend, backend_kind, model, basis, exact_pico, usage, price_version, note, route, price_id';
 
 /** Totals of a month; the tables that keep them use the same names. */
 export const TOTALS_COLUMNS = 'month, settled, suspense, held, excess, open_holds';
@@ -40,6 +43,13 @@ export interface EntryRow {
   readonly usage: string | null;
   readonly price_version: string;
   readonly note: string | null;
+  readonly route: ModelRoute | null;
+  readonly price_id: string | null;
+}
+
+export interface PriceRow {
+  readonly id: string;
+  readonly price: string;
 }
 
 export interface TotalsRow {
@@ -80,6 +90,8 @@ export function entryValues(entry: LedgerEntry): SQLInputValue[] {
     entry.usage === null ? null : JSON.stringify(entry.usage),
     entry.priceVersion,
     entry.note,
+    entry.route,
+    entry.priceId,
   ];
 }
 
@@ -92,6 +104,7 @@ export function entryOfRow(row: EntryRow): LedgerEntry {
     holdId: row.hold_id,
     requestId: row.request_id,
     attempt: row.attempt,
+    route: row.route,
     backend: row.backend,
     backendKind: row.backend_kind,
     model: row.model,
@@ -103,8 +116,17 @@ export function entryOfRow(row: EntryRow): LedgerEntry {
     exactPico: row.exact_pico,
     usage: row.usage === null ? null : (JSON.parse(row.usage) as TokenUsage),
     priceVersion: row.price_version,
+    priceId: row.price_id,
     note: row.note,
   };
+}
+
+export function priceValues({ id, price }: KeptPrice): SQLInputValue[] {
+  return [id, canonicalPrice(price)];
+}
+
+export function priceOfRow({ id, price }: PriceRow): KeptPrice {
+  return { id, price: JSON.parse(price) as Price };
 }
 
 export function totalsOfRow(row: TotalsRow): MonthTotals {

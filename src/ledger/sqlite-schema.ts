@@ -5,7 +5,6 @@ import { LedgerFileError } from './file-error.ts';
 
 /** "NXUS", so that `file` and this code can tell a ledger from any other SQLite database. */
 const APPLICATION_ID = 0x4e58_5553;
-const SCHEMA_VERSION = 1;
 
 // `OR` and `BETWEEN` instead of `IN` and `abs()`: half the time of an insert went into building the set for `IN`.
 function change(column: string): string {
@@ -25,7 +24,7 @@ const BALANCES = `
   excess INTEGER NOT NULL CHECK (excess >= 0),
   open_holds INTEGER NOT NULL CHECK (open_holds >= 0)`;
 
-const SCHEMA = `
+const FORMAT_1 = `
 CREATE TABLE period (
   month TEXT PRIMARY KEY CHECK (month GLOB '[0-9][0-9][0-9][0-9]-[01][0-9]'),
   starts_at_ms INTEGER NOT NULL,
@@ -100,38 +99,61 @@ CREATE TABLE meta (
 INSERT INTO meta VALUES (1, 0, 0);
 
 PRAGMA application_id = ${APPLICATION_ID};
-PRAGMA user_version = ${SCHEMA_VERSION};
 `;
+
+/**
+ * Prices stay behind the charges that were made by them, and entries say which, and by which route the request came.
+ * Entries from before have neither: they are never changed, and can not be recomputed.
+ */
+const FORMAT_2 = `
+CREATE TABLE price (
+  id TEXT PRIMARY KEY,
+  price TEXT NOT NULL CHECK (json_valid(price))
+) STRICT, WITHOUT ROWID;
+
+CREATE TRIGGER price_is_never_changed BEFORE UPDATE ON price
+BEGIN SELECT RAISE(ABORT, 'prices of the ledger are never changed'); END;
+CREATE TRIGGER price_is_never_deleted BEFORE DELETE ON price
+BEGIN SELECT RAISE(ABORT, 'prices of the ledger are never deleted'); END;
+
+ALTER TABLE entry ADD COLUMN route TEXT;
+ALTER TABLE entry ADD COLUMN price_id TEXT REFERENCES price (id);
+`;
+
+/** What brings a file from each format to the next. A new file goes through all of them, so that all files are alike. */
+const FORMATS: readonly string[] = [FORMAT_1, FORMAT_2];
 
 /** The value of a pragma. */
 export function pragma(database: DatabaseSync, name: string): unknown {
   return database.prepare(`PRAGMA ${name}`).all().flatMap(Object.values)[0];
 }
 
-/** True for a file without anything in it. Throws when the file is something else than a ledger that this code knows. */
-export function isNewFile(database: DatabaseSync, path: string): boolean {
+/** The format of a file, 0 for one without anything in it. Throws when it is something else than a ledger that this code knows. */
+export function versionOf(database: DatabaseSync, path: string): number {
   const applicationId = pragma(database, 'application_id');
   const version = Number(pragma(database, 'user_version'));
   const { objects } = {
     ...database.prepare('SELECT count(*) AS objects FROM sqlite_schema').get(),
   };
-  if (applicationId === 0 && version === 0 && objects === 0) return true;
+  if (applicationId === 0 && version === 0 && objects === 0) return 0;
   if (applicationId !== APPLICATION_ID) {
     throw new LedgerFileError(
       `${path} is a database of another program, not a Nexus ledger. Set [ledger] path to a file of its own.`,
     );
   }
-  if (version !== SCHEMA_VERSION) {
+  if (version > FORMATS.length) {
     throw new LedgerFileError(
-      `The ledger ${path} has format ${version}; this Nexus reads and writes format ${SCHEMA_VERSION}. It was written by a newer version: run that one.`,
+      `The ledger ${path} has format ${version}; this Nexus reads and writes format ${FORMATS.length}. It was written by a newer version: run that one.`,
     );
   }
-  return false;
+  return version;
 }
 
-/** Makes the tables, all or none. */
-export function createSchema(database: DatabaseSync): void {
+/** Makes what the file lacks of the present format, all or nothing. */
+export function bringUpToDate(database: DatabaseSync, version: number): void {
+  if (version === FORMATS.length) return;
   database.exec('BEGIN IMMEDIATE');
-  database.exec(SCHEMA);
+  for (const format of FORMATS.slice(version)) database.exec(format);
+  database.exec(`PRAGMA user_version = ${FORMATS.length}`);
   database.exec('COMMIT');
 }

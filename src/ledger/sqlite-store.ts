@@ -6,7 +6,7 @@ import { mkdirSync } from 'node:fs';
 import path from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { assert } from '../core/assert.ts';
-import type { EntryQuery, Hold, LedgerEntry, MonthTotals } from '../core/ledger.ts';
+import type { EntryQuery, Hold, KeptPrice, LedgerEntry, MonthTotals } from '../core/ledger.ts';
 import { addEntry, Sums } from './balance.ts';
 import { fileError, LedgerFileError } from './file-error.ts';
 import { holdOf } from './hold-history.ts';
@@ -15,16 +15,19 @@ import {
   ENTRY_COLUMNS,
   entryOfRow,
   entryValues,
+  priceOfRow,
+  priceValues,
   SUMMED_COLUMNS,
   TOTALS_COLUMNS,
   totalsOfRow,
   totalsValues,
   type EntryRow,
   type PeriodRow,
+  type PriceRow,
   type TotalsRow,
 } from './sqlite-rows.ts';
 import { conditionsOf } from './sqlite-query.ts';
-import { createSchema, isNewFile, pragma } from './sqlite-schema.ts';
+import { bringUpToDate, pragma, versionOf } from './sqlite-schema.ts';
 import {
   EMPTY_CHECKPOINT,
   type Batch,
@@ -37,7 +40,8 @@ import {
 /** Somebody with a SQLite shell may hold the file for a moment. The event loop waits no longer than this. */
 const BUSY_MS = 100;
 
-const INSERT_ENTRY = `INSERT INTO entry (${ENTRY_COLUMNS}) VALUES (${Array(19).fill('?').join(', ')})`;
+const INSERT_ENTRY = `INSERT INTO entry (${ENTRY_COLUMNS}) VALUES (${Array(21).fill('?').join(', ')})`;
+const INSERT_PRICE = 'INSERT INTO price VALUES (?, ?) ON CONFLICT DO NOTHING';
 const INSERT_UNRESOLVED = "INSERT INTO unresolved VALUES (?, ?, 'held')";
 const SUSPEND = "UPDATE unresolved SET state = 'suspended' WHERE hold_id = ?";
 const MOVE_BALANCE = `UPDATE balance SET settled = settled + ?, suspense = suspense + ?, held = held + ?,
@@ -61,9 +65,9 @@ export function openSqliteStore(file: string, connect: Connect = connectTo): Led
     mkdirSync(path.dirname(file), { recursive: true });
     lock = takeOwnership(file);
     database = connect(file);
-    const isNew = isNewFile(database, file);
+    const version = versionOf(database, file);
     makeDurable(database);
-    if (isNew) createSchema(database);
+    bringUpToDate(database, version);
     assertDurable(database, file);
     return new SqliteStore(file, database, lock);
   } catch (error) {
@@ -128,6 +132,7 @@ class SqliteStore implements LedgerStore {
       let last = this.lastSeq();
       this.#run('BEGIN IMMEDIATE');
       for (const period of batch.periods) this.#putPeriod(period);
+      for (const price of batch.prices) this.#run(INSERT_PRICE, ...priceValues(price));
       for (const entry of batch.entries) {
         last += 1;
         assert(entry.seq === last, `entry ${entry.seq} leaves a gap after ${last - 1}`);
@@ -149,6 +154,10 @@ class SqliteStore implements LedgerStore {
     // A transaction that could not be left after a failure must not be taken for the file.
     this.#leaveTransaction();
     return this.#number('SELECT coalesce(max(seq), 0) FROM entry');
+  }
+
+  prices(): readonly KeptPrice[] {
+    return this.#all<PriceRow>('SELECT id, price FROM price ORDER BY id').map(priceOfRow);
   }
 
   balances(): readonly MonthTotals[] {

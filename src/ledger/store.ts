@@ -12,7 +12,7 @@
  * accuracy (attribution, giving credit back), because the lease itself is then the durable hold.
  */
 import type { BillingPeriod } from '../core/billing-period.ts';
-import type { EntryQuery, Hold, LedgerEntry, MonthTotals } from '../core/ledger.ts';
+import type { EntryQuery, Hold, KeptPrice, LedgerEntry, MonthTotals } from '../core/ledger.ts';
 
 export interface StoredPeriod {
   readonly period: BillingPeriod;
@@ -33,6 +33,8 @@ export interface Batch {
   readonly entries: readonly LedgerEntry[];
   /** New or changed periods; they are stored before the entries. */
   readonly periods: readonly StoredPeriod[];
+  /** Prices that entries from here on refer to, stored before them. One that is kept already stays as it is. */
+  readonly prices: readonly KeptPrice[];
   /** A newer audited checkpoint, now and then. */
   readonly checkpoint: Checkpoint | null;
   /** The latest time that was seen, Unix milliseconds. Always written, so that an empty batch proves a writable store. */
@@ -60,6 +62,8 @@ export interface LedgerStore {
   append(batch: Batch): void;
   /** `seq` of the last durable entry, 0 for none. */
   lastSeq(): number;
+  /** Every price that was kept, in the order of their ids. */
+  prices(): readonly KeptPrice[];
   /** The balances that are kept beside the entries, one for each period. */
   balances(): readonly MonthTotals[];
   /** Sums of the entries after `seq`; the result's own `seq` is that of the last entry. */

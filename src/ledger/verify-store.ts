@@ -1,12 +1,20 @@
-/** Verification of a file that no gateway is running on: the balances that it keeps against its entries. */
+/** Verification of a file that no gateway is running on: its balances against its entries, its charges against their evidence. */
 import type { AuditReport } from '../core/ledger.ts';
 import { differenceOf, totalsIn } from './balance.ts';
+import type { CostOf } from './recompute.ts';
 import type { LedgerStore } from './store.ts';
 import { otherDifferences, verifyEntries } from './verify.ts';
 
 /** One report for each month of the file. Changes nothing: holds that a crash left open stay open. */
-export function verifyStore(store: LedgerStore, checkedAtMs: number): readonly AuditReport[] {
-  const { fromEntries, entriesByMonth, problemsByMonth } = verifyEntries(store);
+export function verifyStore(
+  store: LedgerStore,
+  checkedAtMs: number,
+  costOf?: CostOf,
+): readonly AuditReport[] {
+  const { fromEntries, entriesByMonth, problemsByMonth, recomputationOf } = verifyEntries(
+    store,
+    costOf,
+  );
   const kept = store.balances();
   const months = new Set([...kept, ...fromEntries].map(({ month }) => month));
   return [...months].toSorted().map((month) => {
@@ -19,6 +27,7 @@ export function verifyStore(store: LedgerStore, checkedAtMs: number): readonly A
       totals: stored,
       checkedAtMs,
       problems: [...(problemsByMonth.get(month) ?? []), ...otherDifferences(entries, stored)],
+      ...(recomputationOf !== null && { recomputation: recomputationOf(month) }),
     };
   });
 }

@@ -1,7 +1,9 @@
 /** Verification: every entry read again, and every rule of the ledger checked on it. */
-import type { LedgerEntry, MonthTotals } from '../core/ledger.ts';
+import type { LedgerEntry, MonthTotals, Recomputation } from '../core/ledger.ts';
 import { addEntry, Sums } from './balance.ts';
+import { excessOfAdjustment } from './entries.ts';
 import { endedHoldOf, isExact } from './hold-history.ts';
+import { Recomputer, type CostOf } from './recompute.ts';
 import type { Checkpoint, LedgerStore } from './store.ts';
 
 const MAX_PROBLEMS = 100;
@@ -11,18 +13,22 @@ export interface Verification {
   readonly fromEntries: readonly MonthTotals[];
   readonly entriesByMonth: ReadonlyMap<string, number>;
   readonly problemsByMonth: ReadonlyMap<string, readonly string[]>;
+  /** Null where no arithmetic was given. */
+  readonly recomputationOf: ((month: string) => Recomputation) | null;
 }
 
 interface LiveHold {
   readonly amount: number;
   readonly month: string;
+  readonly priceId: string | null;
   readonly isSuspended: boolean;
 }
 
 /**
  * Checks entries one after the other, with memory for the holds in flight only: `seq` without a gap, time that never
- * goes back, each hold ended at most once and in its own month, each change of the size that its step makes, each charge
- * equal to its exact cost rounded up.
+ * goes back, no month that comes again, each hold ended at most once and in its own month, each change of the size that
+ * its step makes, each charge equal to its exact cost rounded up and, where the arithmetic is given, to what its usage
+ * and price make it.
  */
 class EntryChecker {
   readonly #store: LedgerStore;
@@ -31,14 +37,17 @@ class EntryChecker {
   readonly #counts = new Map<string, number>();
   readonly #problems = new Map<string, string[]>();
   readonly #live = new Map<string, LiveHold>();
+  readonly #recomputer: Recomputer | null;
+  #lastMonth = '';
   #lastSeq: number;
   #lastAtMs = 0;
 
-  constructor(store: LedgerStore, start: Checkpoint) {
+  constructor(store: LedgerStore, start: Checkpoint, costOf: CostOf | undefined) {
     this.#store = store;
     this.#startSeq = start.seq;
     this.#lastSeq = start.seq;
     this.#sums = new Sums(start.months);
+    this.#recomputer = costOf === undefined ? null : new Recomputer(costOf, store.prices());
   }
 
   check(entry: LedgerEntry): void {
@@ -54,7 +63,9 @@ class EntryChecker {
   }
 
   result(): Verification {
+    const recomputer = this.#recomputer;
     return {
+      recomputationOf: recomputer === null ? null : (month) => recomputer.resultOf(month),
       fromEntries: this.#sums.list(),
       entriesByMonth: this.#counts,
       problemsByMonth: this.#problems,
@@ -71,8 +82,13 @@ class EntryChecker {
     const { holdId, heldChange: amount, month } = entry;
     if (this.#live.has(holdId)) this.#report(entry, 'holds for a hold that is open already');
     if (amount < 0) this.#report(entry, 'holds less than nothing');
+    // A free hold that had to wait for the store may be written down after its month.
+    if (amount > 0 && month < this.#lastMonth) this.#report(entry, 'is of a month that was over');
+    if (month > this.#lastMonth) this.#lastMonth = month;
     this.#checkChanges(entry, amount, 0, 0, 0);
-    this.#live.set(holdId, { amount, month, isSuspended: false });
+    const fault = this.#recomputer?.faultOfPrice(entry) ?? null;
+    if (fault !== null) this.#report(entry, fault);
+    this.#live.set(holdId, { amount, month, priceId: entry.priceId, isSuspended: false });
   }
 
   #checkStep(entry: LedgerEntry): void {
@@ -81,9 +97,10 @@ class EntryChecker {
     else this.#checkLiveStep(entry, live);
   }
 
-  #checkLiveStep(entry: LedgerEntry, { amount, month, isSuspended }: LiveHold): void {
+  #checkLiveStep(entry: LedgerEntry, live: LiveHold): void {
     const { kind, holdId, settledChange } = entry;
-    if (entry.month !== month) this.#report(entry, `is not in the month of its hold, ${month}`);
+    const { amount, isSuspended } = live;
+    this.#checkHoldOf(entry, live);
     const endsSuspense = kind === 'resolve';
     if (kind === 'adjust' || endsSuspense !== isSuspended) {
       this.#report(
@@ -96,30 +113,41 @@ class EntryChecker {
     else if (kind === 'suspend') {
       this.#checkChanges(entry, 0 - amount, amount, 0, 0);
       // Nothing is at stake in a suspense of 0, and a free backend may make very many of them.
-      if (amount > 0) this.#live.set(holdId, { amount, month, isSuspended: true });
+      if (amount > 0) this.#live.set(holdId, { ...live, isSuspended: true });
     } else if (kind !== 'adjust') {
       const excess = Math.max(0, settledChange - amount);
       const [held, suspense] = endsSuspense ? [0, 0 - amount] : [0 - amount, 0];
       this.#checkChanges(entry, held, suspense, settledChange, excess);
-      this.#checkExact(entry, settledChange);
+      this.#checkCharge(entry, settledChange, amount);
     }
+  }
+
+  /** What every step has from its hold. */
+  #checkHoldOf(entry: LedgerEntry, hold: Pick<LiveHold, 'month' | 'priceId'>): void {
+    if (entry.month !== hold.month)
+      this.#report(entry, `is not in the month of its hold, ${hold.month}`);
+    if (entry.priceId !== hold.priceId) this.#report(entry, 'has another price than its hold');
   }
 
   /** A step of a hold that is not in flight any more: a suspense of 0 that was resolved, or an adjustment. */
   #checkLateStep(entry: LedgerEntry): void {
+    const { kind, settledChange } = entry;
     const history = this.#store.entriesOfHold(entry.holdId);
     const before = endedHoldOf(history.filter(({ seq }) => seq < entry.seq));
     if (before === undefined) {
       // A hold that was taken back leaves no entry; one that is no longer kept can not be asked for.
-      if (entry.kind !== 'adjust' && this.#startSeq === 0) this.#report(entry, 'has no hold');
+      if (this.#startSeq > 0) return;
+      if (kind === 'adjust') this.#checkCharge(entry, settledChange, null);
+      else this.#report(entry, 'has no hold');
       return;
     }
-    if (before.hold.month !== entry.month) {
-      this.#report(entry, `is not in the month of its hold, ${before.hold.month}`);
-    }
-    if (entry.kind === 'adjust') this.#checkExact(entry, before.charged + entry.settledChange);
-    else if (entry.kind === 'resolve' && before.state === 'suspended') {
-      this.#checkExact(entry, entry.settledChange);
+    this.#checkHoldOf(entry, before.hold);
+    const held = history[0]?.kind === 'hold' ? before.hold.amount : null;
+    if (kind === 'adjust') {
+      this.#checkChanges(entry, 0, 0, settledChange, excessOfAdjustment(settledChange, before));
+      this.#checkCharge(entry, before.charged + settledChange, held);
+    } else if (kind === 'resolve' && before.state === 'suspended') {
+      this.#checkCharge(entry, settledChange, held);
     } else this.#report(entry, 'ends a hold a second time');
   }
 
@@ -138,7 +166,9 @@ class EntryChecker {
     if (!isRight) this.#report(entry, 'changes balances by other amounts than its step does');
   }
 
-  #checkExact(entry: LedgerEntry, charged: number): void {
+  #checkCharge(entry: LedgerEntry, charged: number, held: number | null): void {
+    if (this.#recomputer?.check({ entry, charged, held }) === true) return;
+    if (entry.basis !== 'assumed' && entry.usage === null) this.#report(entry, 'has no usage');
     if (entry.exactPico === null || !isExact(charged, entry.exactPico)) {
       this.#report(entry, 'charges another amount than its exact cost rounded up');
     }
@@ -146,8 +176,8 @@ class EntryChecker {
 }
 
 /** Reads every entry that the store keeps. */
-export function verifyEntries(store: LedgerStore): Verification {
-  const checker = new EntryChecker(store, store.forgotten());
+export function verifyEntries(store: LedgerStore, costOf?: CostOf): Verification {
+  const checker = new EntryChecker(store, store.forgotten(), costOf);
   for (const entry of store.scan()) checker.check(entry);
   return checker.result();
 }

@@ -94,6 +94,7 @@ function entry(seq: number): Record<string, unknown> {
     hold_id: `h${seq}`,
     request_id: `r${seq}`,
     attempt: 1,
+    route: 'chat',
     backend: 'there',
     backend_type: 'cloud',
     model: seq === 2 ? 'odd, "quoted"\nname' : 'gpt-4-turbo',
@@ -103,6 +104,7 @@ function entry(seq: number): Record<string, unknown> {
     excess_usd: '0',
     basis: 'provider',
     exact_pico_usd: '4200000000',
+    exact_cost_usd: '0.0042',
     usage:
       seq === 3
         ? null
@@ -115,8 +117,10 @@ function entry(seq: number): Record<string, unknown> {
             output_tokens: 7,
             reasoning_tokens: 0,
             output_audio_tokens: 0,
+            reported_cost_usd: seq === 2 ? '0.0042' : null,
           },
     price_version: 'v1',
+    price_id: 'p1',
     note: null,
   };
 }
@@ -306,13 +310,21 @@ describe('commands that ask a running gateway', () => {
     expect(code).toBe(0);
     expect(stdout).toBe(
       [
-        'seq,kind,time,billing_month,hold_id,request_id,attempt,backend,backend_type,model,held_usd,suspense_usd,settled_usd,excess_usd,basis,exact_pico_usd,price_version,note,input_tokens,cached_input_tokens,cache_write_tokens,cache_write_1h_tokens,input_audio_tokens,output_tokens,reasoning_tokens,output_audio_tokens',
-        '1,charge,2026-11-10T12:00:00.123Z,2026-11,h1,r1,1,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,v1,,10,0,0,0,0,7,0,0',
-        '2,charge,2026-11-10T12:00:00.123Z,2026-11,h2,r2,1,there,cloud,"odd, ""quoted""\nname",-0.01,0,0.0042,0,provider,4200000000,v1,,10,0,0,0,0,7,0,0',
-        '3,charge,2026-11-10T12:00:00.123Z,2026-11,h3,r3,1,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,v1,,,,,,,,,',
+        'seq,kind,time,billing_month,hold_id,request_id,attempt,route,backend,backend_type,model,held_usd,suspense_usd,settled_usd,excess_usd,basis,exact_pico_usd,exact_cost_usd,price_version,price_id,note,reported_cost_usd,input_tokens,cached_input_tokens,cache_write_tokens,cache_write_1h_tokens,input_audio_tokens,output_tokens,reasoning_tokens,output_audio_tokens',
+        '1,charge,2026-11-10T12:00:00.123Z,2026-11,h1,r1,1,chat,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,,10,0,0,0,0,7,0,0',
+        '2,charge,2026-11-10T12:00:00.123Z,2026-11,h2,r2,1,chat,there,cloud,"odd, ""quoted""\nname",-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,0.0042,10,0,0,0,0,7,0,0',
+        '3,charge,2026-11-10T12:00:00.123Z,2026-11,h3,r3,1,chat,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,,,,,,,,,',
         '',
       ].join('\r\n'),
     );
+  });
+
+  it('says in its help which columns an export has, in their order', async () => {
+    const header = (await ask('ledger export')).stdout.split('\r\n')[0] ?? '';
+
+    const { stdout } = await ask('ledger export --help');
+
+    expect(stdout.replaceAll(/\s+/g, ' ')).toContain(header.split(',').join(', '));
   });
 
   it('exports every page of a long ledger as JSON lines into a file', async () => {

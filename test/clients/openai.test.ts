@@ -295,4 +295,28 @@ describe('openai, beside chats', () => {
       { name: 'get_weather', arguments: { city: 'Rome' }, result: '21 C' },
     ]);
   });
+
+  it('reads over the comment that says what a stream has cost, and finds the cost of an answer in its head', async () => {
+    const usage = { input: 7, output: 3 };
+    const headers = { 'X-Nexus-Cost-Event': 'true' };
+    const ask = {
+      model: 'gpt-4o-mini',
+      messages: [{ role: 'user' as const, content: 'Count' }],
+    };
+    stage.servers.openai.next({ text: 'one two three', usage });
+    let text = '';
+    const stream = await openai.chat.completions.create({ ...ask, stream: true }, { headers });
+    for await (const chunk of stream) text += chunk.choices[0]?.delta.content ?? '';
+    expect(text).toBe('one two three');
+    expect((await stage.tap.texts()).at(-1)).toMatch(/: nexus-cost 0\.\d+ basis=provider\n\n$/);
+
+    stage.servers.openai.next({ text: 'one two three', usage });
+    const { data, response } = await openai.chat.completions
+      .create(ask, { headers })
+      .withResponse();
+    expect(data.choices[0]?.message.content).toBe('one two three');
+    expect(nano(response.headers.get('x-nexus-cost-actual') ?? '')).toBe(
+      priceOf(UPSTREAMS.openai.rates, usage),
+    );
+  });
 });

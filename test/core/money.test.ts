@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import {
   addNano,
   costOfTokens,
+  formatPicoUsd,
   formatUsd,
   formatUsdExact,
   MAX_NANO_USD,
@@ -224,5 +225,18 @@ describe('writing USD', () => {
 
   it('shows a share of a limit in percent', () => {
     expect(percentOf(75, 300)).toBe(25);
+  });
+});
+
+describe('an exact cost', () => {
+  it.each([
+    [0n, '0'],
+    [1n, '0.000000000001'],
+    [37_500n, '0.0000000375'],
+    [1_000_000_000_000n, '1'],
+    [120_500_000_000_000n, '120.5'],
+    [9_000_000_000_000_000_001n, '9000000.000000000001'],
+  ])('of %p pico-dollars is %s USD', (pico, text) => {
+    expect(formatPicoUsd(pico)).toBe(text);
   });
 });

@@ -88,7 +88,7 @@ describe('auditing', () => {
     it('finds entries that the ledger did not make', () => {
       tellStory();
       tamper(`INSERT INTO entry SELECT seq + 100, 'hold', at_ms, month, 40, 0, 0, 0, 'forged', 'r', 1, 'b', 'cloud', 'm',
-        NULL, NULL, NULL, 'v', NULL FROM entry ORDER BY seq DESC LIMIT 1`);
+        NULL, NULL, NULL, 'v', NULL, NULL, NULL FROM entry ORDER BY seq DESC LIMIT 1`);
 
       // Both the balance in the file and the one in memory lack it.
       expect(books.ledger.audit()).toMatchObject({ drift: 80 });
@@ -142,7 +142,7 @@ describe('auditing', () => {
       ],
       [
         'a hold of less than nothing',
-        "INSERT INTO entry SELECT 17, 'hold', at_ms, month, -1, 0, 0, 0, 'forged', 'r', 1, 'b', 'cloud', 'm', NULL, NULL, NULL, 'v', NULL FROM entry WHERE seq = 1",
+        "INSERT INTO entry SELECT 17, 'hold', at_ms, month, -1, 0, 0, 0, 'forged', 'r', 1, 'b', 'cloud', 'm', NULL, NULL, NULL, 'v', NULL, NULL, NULL FROM entry WHERE seq = 1",
         ['entry 17 (hold) holds less than nothing'],
       ],
       [

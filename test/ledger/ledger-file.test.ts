@@ -78,7 +78,7 @@ describe('the ledger file', () => {
     expect(pragma('synchronous')).toBe(2);
     expect(pragma('foreign_keys')).toBe(1);
     expect(pragma('application_id')).toBe(0x4e585553);
-    expect(pragma('user_version')).toBe(1);
+    expect(pragma('user_version')).toBe(2);
     store.close();
     expect(readFileSync(file).subarray(68, 72).toString()).toBe('NXUS');
   });
@@ -219,7 +219,7 @@ describe('the ledger file', () => {
     newer.exec('PRAGMA user_version = 7');
     newer.close();
 
-    expect(failure().message).toContain('has format 7; this Nexus reads and writes format 1');
+    expect(failure().message).toContain('has format 7; this Nexus reads and writes format 2');
   });
 
   it('is not opened when it is damaged', async () => {

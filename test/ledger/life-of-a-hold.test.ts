@@ -36,6 +36,8 @@ describe('the life of a hold', () => {
 
     expect(hold(400)).toEqual({
       ...holdRequest(400),
+      route: null,
+      priceId: null,
       id: 'hold-1',
       month: '2026-11',
       heldAtMs: clock.now(),

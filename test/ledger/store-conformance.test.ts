@@ -32,13 +32,15 @@ function entry(seq: number, kind: EntryKind, more: Partial<LedgerEntry> = {}): L
     exactPico: charges ? '0' : null,
     usage: charges ? { ...NO_USAGE, input: 7, reportedCostUsd: '0.1' } : null,
     priceVersion: 'v1',
+    route: null,
+    priceId: null,
     note: null,
     ...more,
   };
 }
 
 function batch(entries: readonly LedgerEntry[], more: Partial<Batch> = {}): Batch {
-  return { entries, periods: [], checkpoint: null, seenAtMs: 5_000, ...more };
+  return { entries, periods: [], prices: [], checkpoint: null, seenAtMs: 5_000, ...more };
 }
 
 /** Month opened, one hold of 100 charged 40 with an excess of 5, one in suspense (30), one void, one open (9). */
@@ -161,6 +163,8 @@ describe.each(['memory', 'sqlite'])('the %s store', (kind) => {
       model: 'gpt-4-turbo',
       amount: 9,
       priceVersion: 'v1',
+      route: null,
+      priceId: null,
       month: '2026-11',
       heldAtMs: 1_007,
     };

@@ -37,6 +37,10 @@ export class FaultyStore implements LedgerStore {
     return this.#readable().lastSeq();
   }
 
+  prices(): ReturnType<LedgerStore['prices']> {
+    return this.#readable().prices();
+  }
+
   balances(): ReturnType<LedgerStore['balances']> {
     return this.#readable().balances();
   }

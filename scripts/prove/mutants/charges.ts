@@ -95,20 +95,20 @@ export const CHARGE_MUTANTS: readonly Mutant[] = [
   mutant(
     'a call that timed out is taken for unbilled',
     'src/http/attempt.ts',
-    'else ledger.suspend(hold.id, failure.kind);',
+    'else this.#suspend(failure.kind);',
     'else ledger.release(hold.id, failure.kind);',
   ),
   mutant(
     'an answer that broke off before a word is taken for unbilled',
     'src/http/attempt.ts',
-    'return ledger.suspend(hold.id, `no answer: ${end}`);',
-    'return ledger.release(hold.id, `no answer: ${end}`);',
+    'return this.#suspend(`no answer: ${end}`);',
+    'return this.#context.services.ledger.release(this.#started.hold.id, `no answer: ${end}`);',
   ),
   mutant(
     'a refusal by the provider keeps its hold',
     'src/http/attempt.ts',
-    'UNKNOWN_OUTCOMES.has(answer.status) ? ledger.suspend(id, note) : ledger.release(id, note),',
-    'UNKNOWN_OUTCOMES.has(answer.status) ? ledger.suspend(id, note) : undefined,',
+    'UNKNOWN_OUTCOMES.has(answer.status) ? this.#suspend(note) : ledger.release(id, note),',
+    'UNKNOWN_OUTCOMES.has(answer.status) ? this.#suspend(note) : undefined,',
   ),
   mutant(
     'a client that leaves before the call is sent keeps its hold',

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { loadConfig } from '../../config/load-config.ts';
-import type { AuditReport } from '../../core/ledger.ts';
+import type { AuditReport, Mismatch, Recomputation } from '../../core/ledger.ts';
 import { formatUsdExact } from '../../core/money.ts';
 import { verifyLedgerFile } from '../../main.ts';
 import { command, type Session } from '../command.ts';
@@ -33,7 +33,19 @@ function ledgerPath(flags: Flags<'ledger' | 'config'>, { env }: Session): string
   return path;
 }
 
-function reportJson({ month, entriesChecked, drift, totals, problems }: AuditReport): object {
+function mismatchJson({ seq, kind, requestId, what, expectedUsd, foundUsd }: Mismatch): object {
+  return {
+    seq,
+    kind,
+    request_id: requestId,
+    what,
+    expected_usd: expectedUsd,
+    found_usd: foundUsd,
+  };
+}
+
+function reportJson(report: AuditReport): object {
+  const { month, entriesChecked, drift, totals, problems, recomputation } = report;
   return {
     billing_month: month,
     entries: entriesChecked,
@@ -42,6 +54,9 @@ function reportJson({ month, entriesChecked, drift, totals, problems }: AuditRep
     held_usd: formatUsdExact(totals.held),
     drift_usd: formatUsdExact(drift),
     problems: problems ?? [],
+    charges_recomputed: recomputation?.recomputed ?? 0,
+    charges_not_recomputable: recomputation?.notRecomputable ?? 0,
+    mismatches: (recomputation?.mismatches ?? []).map(mismatchJson),
   };
 }
 
@@ -52,11 +67,15 @@ function row({ month, entriesChecked, drift, totals }: AuditReport): readonly st
 
 /** Everything that is wrong, a line each. */
 function faults(reports: readonly AuditReport[]): readonly string[] {
-  return reports.flatMap(({ month, drift, problems = [] }) => [
+  return reports.flatMap(({ month, drift, problems = [], recomputation }) => [
     ...(drift === 0
       ? []
       : [`${month}: balances and entries differ by ${formatUsdExact(drift)} USD`]),
     ...problems.map((problem) => `${month}: ${problem}`),
+    ...(recomputation?.mismatches ?? []).map(
+      ({ seq, kind, what, expectedUsd, foundUsd }) =>
+        `${month}: entry ${seq} (${kind}) has the ${what} ${foundUsd} USD, but its evidence makes ${expectedUsd} USD`,
+    ),
   ]);
 }
 
@@ -64,16 +83,24 @@ function lines(reports: readonly AuditReport[]): readonly string[] {
   if (reports.length === 0) return ['The ledger has no entries.'];
   const entries = reports.reduce((sum, { entriesChecked }) => sum + entriesChecked, 0);
   const isSound = faults(reports).length === 0;
+  const sum = (of: (counts: Recomputation) => number): number =>
+    reports.reduce((all, { recomputation }) => all + (recomputation ? of(recomputation) : 0), 0);
+  const old = sum(({ notRecomputable }) => notRecomputable);
   return [
     ...tableLines(COLUMNS, reports.map(row)),
-    ...(isSound ? ['', `${entries} entries were read; every balance agrees with them.`] : []),
+    '',
+    `${sum(({ recomputed }) => recomputed)} charges were made again from their usage and price.`,
+    ...(old > 0
+      ? [`${old} charges are not recomputable: their price or their hold was not kept.`]
+      : []),
+    ...(isSound ? [`${entries} entries were read; every balance agrees with them.`] : []),
   ];
 }
 
 export const ledgerVerify = command({
   synopsis: '[--ledger PATH | --config FILE] [--json]',
   about:
-    'Reads every entry of a ledger file, checks each one, and compares the sums with the balances of all months. The gateway that owns the file must be stopped; a running one verifies itself at every reconciliation. Ends with 1 when something does not agree.',
+    'Reads every entry of a ledger file, checks each one, makes every charge again from its usage and the price that was kept for it, and compares the sums with the balances of all months. The gateway that owns the file must be stopped; a running one verifies itself at every reconciliation. Ends with 1 when something does not agree.',
   flags: {
     ledger: { value: 'PATH', help: 'SQLite file of the ledger.' },
     config: { value: 'FILE', help: 'TOML config that names the ledger.' },

@@ -1,4 +1,5 @@
 /** One record of a file: its fields by name, read as what they should be, with errors that name the place. */
+import { TOKEN_NAMES } from '../../core/usage-names.ts';
 import { NO_USAGE, type TokenUsage } from '../../core/usage.ts';
 import { parseInstant } from './instants.ts';
 import { TrafficError } from './traffic-request.ts';
@@ -113,16 +114,11 @@ export class TrafficRecord {
 
   /** Usage in the names of Nexus's own exports. Only input and output have to be there. */
   usage(): TokenUsage {
-    return {
-      input: this.tokens('input_tokens'),
-      cachedInput: this.tokens('cached_input_tokens', 0),
-      cacheWrite: this.tokens('cache_write_tokens', 0),
-      cacheWrite1h: this.tokens('cache_write_1h_tokens', 0),
-      inputAudio: this.tokens('input_audio_tokens', 0),
-      output: this.tokens('output_tokens'),
-      reasoning: this.tokens('reasoning_tokens', 0),
-      outputAudio: this.tokens('output_audio_tokens', 0),
-    };
+    const kinds = TOKEN_NAMES.map(([kind, name]) => {
+      const isTotal = kind === 'input' || kind === 'output';
+      return [kind, this.tokens(name, isTotal ? undefined : 0)];
+    });
+    return { ...NO_USAGE, ...Object.fromEntries(kinds) };
   }
 }
 

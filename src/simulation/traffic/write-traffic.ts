@@ -1,16 +1,9 @@
 /** Traffic as a CSV that can be read again. */
-import type { TokenUsage } from '../../core/usage.ts';
+import { TOKEN_NAMES } from '../../core/usage-names.ts';
 import type { TrafficRequest } from './traffic-request.ts';
 
-/** Parts of the totals, by the names of their columns. */
-const PARTS: readonly (readonly [string, Exclude<keyof TokenUsage, 'reportedCostUsd'>])[] = [
-  ['cached_input_tokens', 'cachedInput'],
-  ['cache_write_tokens', 'cacheWrite'],
-  ['cache_write_1h_tokens', 'cacheWrite1h'],
-  ['input_audio_tokens', 'inputAudio'],
-  ['reasoning_tokens', 'reasoning'],
-  ['output_audio_tokens', 'outputAudio'],
-];
+/** Parts of the totals, with the names of their columns. */
+const PARTS = TOKEN_NAMES.filter(([kind]) => kind !== 'input' && kind !== 'output');
 const TOTALS = ['time', 'model', 'input_tokens', 'output_tokens'];
 
 function cell(text: string): string {
@@ -19,14 +12,14 @@ function cell(text: string): string {
 
 /** The header line. `hasParts`: with the columns beyond the four that every traffic file has. */
 export function trafficHeader(hasParts: boolean): string {
-  const more = hasParts ? [...PARTS.map(([name]) => name), 'max_tokens'] : [];
+  const more = hasParts ? [...PARTS.map(([, name]) => name), 'max_tokens'] : [];
   return `${[...TOTALS, ...more].join(',')}\n`;
 }
 
 export function trafficLines(requests: readonly TrafficRequest[], hasParts: boolean): string {
   const lines = requests.map(({ atMs, model, usage, maxOutputTokens }) => {
     const totals = [new Date(atMs).toISOString(), cell(model), usage.input, usage.output];
-    const more = hasParts ? [...PARTS.map(([, part]) => usage[part]), maxOutputTokens ?? ''] : [];
+    const more = hasParts ? [...PARTS.map(([part]) => usage[part]), maxOutputTokens ?? ''] : [];
     return `${[...totals, ...more].join(',')}\n`;
   });
   return lines.join('');
