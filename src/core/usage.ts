@@ -19,6 +19,20 @@ export interface TokenUsage {
   readonly reasoning: number;
   /** Part of `output` that was audio. */
   readonly outputAudio: number;
+  /** Part of `input` that was images. Left out: the provider does not tell them from text. */
+  readonly inputImage?: number;
+  /** Part of `output` that was images. Left out: the provider does not tell them from text. */
+  readonly outputImage?: number;
+  /** Calls of the provider's web search, which it bills by the call. */
+  readonly webSearches?: number;
+  /** Calls of the provider's search in stored files, which it bills by the call. */
+  readonly fileSearches?: number;
+  /** Sources that a live search read, where the provider bills by the source (xAI). */
+  readonly searchSources?: number;
+  /** Pages that the provider fetched. Nobody bills them by the page; their tokens are in `input`. */
+  readonly webFetches?: number;
+  /** Runs of the provider's code execution, which is billed by container or hour where it is billed at all. */
+  readonly codeExecutions?: number;
   /** What the provider says the call cost, in USD as decimal text, where it does (OpenRouter); it then wins. */
   readonly reportedCostUsd?: string;
 }
