@@ -57,12 +57,26 @@ export type ChargeBasis = 'provider' | 'metered' | 'assumed';
 /** How a token count was made; `exact` only where the model's own encoding was used. */
 export type TokenTier = 'exact' | 'approximation' | 'heuristic';
 
+/** The most calls of the provider's own tools that one answer can make. */
+export interface ServerToolBounds {
+  readonly webSearches: number;
+  readonly fileSearches: number;
+  readonly codeExecutions: number;
+  readonly searchSources: number;
+  /** Calls whose results go back into the input, those without a fee included. */
+  readonly calls: number;
+}
+
 /** Which dearer rates a request can cause beside plain input and output. */
 export interface PremiumRates {
   /** It asks for a prompt cache to be written (`cache_control`). */
   readonly cacheWrite: boolean;
   /** It holds audio or asks for it. */
   readonly audio: boolean;
+  /** It holds images. Left out counts as yes. */
+  readonly image?: boolean;
+  /** It names tools that the provider runs itself. Left out: none. */
+  readonly serverTools?: ServerToolBounds;
 }
 
 /** The answer of the token counter for one request and one model. */
