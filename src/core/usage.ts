@@ -1,8 +1,16 @@
+/** How a provider serves a call, where it bills that above its listed rates. JSON-safe, as all of a usage is. */
+export interface DearerService {
+  /** OpenAI's priority and ultrafast tiers, Anthropic's fast mode. */
+  readonly speed?: 'priority' | 'ultrafast' | 'fast';
+  /** Inference in one region only, at Anthropic. */
+  readonly region?: 'us';
+}
+
 /**
  * Tokens of one model call, as a provider reports them or as the gateway metered them.
  * `input` and `output` are totals; the other figures are parts of them, never additions to them.
  */
-export interface TokenUsage {
+export interface TokenUsage extends DearerService {
   /** All input tokens, cached and cache-written ones included. */
   readonly input: number;
   /** Part of `input` that was read from a prompt cache. */
@@ -68,7 +76,7 @@ export interface ServerToolBounds {
 }
 
 /** Which dearer rates a request can cause beside plain input and output. */
-export interface PremiumRates {
+export interface PremiumRates extends DearerService {
   /** It asks for a prompt cache to be written (`cache_control`). */
   readonly cacheWrite: boolean;
   /** It holds audio or asks for it. */

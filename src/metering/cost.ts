@@ -13,7 +13,9 @@ import {
 import type { Price, PriceTier } from '../core/prices.ts';
 import type { PremiumRates, TokenUsage } from '../core/usage.ts';
 import { decimalToUnits } from './decimal.ts';
+import { timesPercent } from './rates.ts';
 import { grownInput } from './server-tools.ts';
+import { servicePercent } from './service-rates.ts';
 import { costOfCalls } from './tool-fees.ts';
 
 const PICO_PER_NANO = 1000n;
@@ -119,13 +121,21 @@ function reportedCost(usage: TokenUsage): PicoUsd | null {
   return reported === undefined ? null : (decimalToUnits(reported, PICO_DIGITS)?.units ?? null);
 }
 
-/** The exact cost of a usage. Never negative, never throws; figures that can not be counts are taken for the nearest that can. */
-export function costOf({ tiers, perRequest, toolFees = {} }: Price, usage: TokenUsage): PicoUsd {
-  const reported = reportedCost(usage);
-  if (reported !== null) return reported < MAX_PICO_USD ? reported : MAX_PICO_USD;
+/** The tokens of a usage at the rates of their tier and of how they were served, rounded up to a pico-dollar. */
+function tokenCost({ tiers, model }: Price, usage: TokenUsage): PicoUsd {
   const input = inputParts(usage);
   const tier = tierAt(tiers, input.total);
-  const tokens = tier === undefined ? 0n : inputCost(tier, input) + outputCost(tier, usage);
+  if (tier === undefined) return 0n;
+  const listed = inputCost(tier, input) + outputCost(tier, usage);
+  return (listed * BigInt(servicePercent(usage, model)) + 99n) / 100n;
+}
+
+/** The exact cost of a usage. Never negative, never throws; figures that can not be counts are taken for the nearest that can. */
+export function costOf(price: Price, usage: TokenUsage): PicoUsd {
+  const { perRequest, toolFees = {} } = price;
+  const reported = reportedCost(usage);
+  if (reported !== null) return reported < MAX_PICO_USD ? reported : MAX_PICO_USD;
+  const tokens = tokenCost(price, usage);
   const cost = tokens + BigInt(perRequest) * PICO_PER_NANO;
   const billed = cost + costOfCalls(toolFees, usage) * PICO_PER_NANO;
   return billed < MAX_PICO_USD ? billed : MAX_PICO_USD;
@@ -133,7 +143,7 @@ export function costOf({ tiers, perRequest, toolFees = {} }: Price, usage: Token
 
 /** The dearest input and output rate that a request with up to `inputBound` tokens can be billed at. */
 function dearestRates(
-  { tiers, writesCacheUnasked }: Price,
+  { tiers, model, writesCacheUnasked }: Price,
   inputBound: number,
   premiums: PremiumRates,
 ): { readonly input: number; readonly output: number } {
@@ -153,7 +163,8 @@ function dearestRates(
       output = Math.max(output, tier.outputAudio);
     }
   }
-  return { input, output };
+  const percent = servicePercent(premiums, model);
+  return { input: timesPercent(input, percent), output: timesPercent(output, percent) };
 }
 
 /** The part of a worst case that does not depend on the output, and the price of one output token. */

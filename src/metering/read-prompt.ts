@@ -11,6 +11,7 @@ import { imageSizeOf } from './image-size.ts';
 import { imageTokens } from './image-tokens.ts';
 import { isObject, jsonText, Prompt, stringOf } from './prompt.ts';
 import { serverToolsOf } from './server-tools.ts';
+import { askedService } from './service-rates.ts';
 import { tokenizerOf, type Tokenizer } from './tokenizers.ts';
 import { addToolCall, addTools } from './tool-tokens.ts';
 
@@ -233,7 +234,9 @@ export function readPrompt(
   model: string,
 ): Prompt {
   const reading: Reading = { prompt: new Prompt(), tokenizer: tokenizerOf(model), model };
-  reading.prompt.serverTools = serverToolsOf(body);
+  const { prompt } = reading;
+  prompt.serverTools = serverToolsOf(body);
+  prompt.service = askedService(body);
   try {
     switch (route) {
       case 'chat':
@@ -249,7 +252,8 @@ export function readPrompt(
     return reading.prompt;
   } catch {
     const flat = flatten(body);
-    flat.serverTools = reading.prompt.serverTools;
+    flat.serverTools = prompt.serverTools;
+    flat.service = prompt.service;
     return flat;
   }
 }

@@ -110,7 +110,14 @@ const serverTools = fc.record({
   calls,
 });
 const premiums: fc.Arbitrary<PremiumRates> = fc.record(
-  { cacheWrite: fc.boolean(), audio: fc.boolean(), image: fc.boolean(), serverTools },
+  {
+    cacheWrite: fc.boolean(),
+    audio: fc.boolean(),
+    image: fc.boolean(),
+    serverTools,
+    speed: fc.constantFrom('priority' as const, 'ultrafast' as const, 'fast' as const),
+    region: fc.constant('us' as const),
+  },
   { requiredKeys: ['cacheWrite', 'audio'] },
 );
 const share = fc.double({ min: 0, max: 1, noNaN: true });
@@ -157,6 +164,8 @@ function usageWithin(
     // Half of the providers do not tell.
     ...(h < 0.5 && { outputImage: Math.floor((output - reasoning - outputAudio) * h * 2) }),
     ...callsWithin(allowed, i),
+    ...(allowed.speed !== undefined && { speed: allowed.speed }),
+    ...(allowed.region !== undefined && { region: allowed.region }),
   };
 }
 
@@ -183,8 +192,8 @@ describe(`the worst case of a request (seed ${seed})`, () => {
           );
           const charged = roundUpToNano(costOf(of, usage));
           expect(worstCase(of, bound, most, allowed)).toBeGreaterThanOrEqual(charged);
-          // Nothing said is every rate, but no tool: those a request has to name.
-          if (tools === undefined)
+          // Nothing said is every rate, but no tool and no faster service: those a request has to name.
+          if (tools === undefined && (allowed.speed ?? allowed.region) === undefined)
             expect(worstCase(of, bound, most)).toBeGreaterThanOrEqual(charged);
         },
       ),
@@ -205,8 +214,8 @@ describe(`the worst case of a request (seed ${seed})`, () => {
           const base = worstCase(of, input, output, allowed);
           expect(worstCase(of, input + moreInput, output, allowed)).toBeGreaterThanOrEqual(base);
           expect(worstCase(of, input, output + moreOutput, allowed)).toBeGreaterThanOrEqual(base);
-          const { serverTools: _tools, ...toolless } = allowed;
-          const plain = worstCase(of, input, output, toolless);
+          const { cacheWrite, audio } = allowed;
+          const plain = worstCase(of, input, output, { cacheWrite, audio, image: false });
           expect(base).toBeGreaterThanOrEqual(plain);
           expect(worstCase(of, input, output)).toBeGreaterThanOrEqual(plain);
         },
@@ -295,6 +304,25 @@ describe('the worst case of', () => {
     expect(worstCase(claude, 1000, 100, { ...PLAIN, serverTools: tools })).toBe(
       27_576 * 5000 + 100 * 25_000 + 2 * 10_000_000,
     );
+  });
+
+  it('a faster service, or one in one region, is the multiple that is published', () => {
+    const worst = (backend: string, model: string, more: Partial<PremiumRates>): number =>
+      worstCase(priceOf(backend, model), 1000, 100, { ...PLAIN, image: false, ...more });
+    const gpt = worst('openai', 'gpt-5', {});
+    expect(worst('openai', 'gpt-5', { speed: 'priority' })).toBe(2 * gpt);
+    expect(worst('openai', 'gpt-5', { speed: 'ultrafast' })).toBe(6 * gpt);
+    expect(worst('openai', 'gpt-5.5', { speed: 'priority' })).toBe(
+      2.5 * worst('openai', 'gpt-5.5', {}),
+    );
+    const opus = worst('anthropic', 'claude-opus-5', {});
+    expect(worst('anthropic', 'claude-opus-5', { speed: 'fast' })).toBe(2 * opus);
+    expect(worst('anthropic', 'claude-opus-5', { region: 'us' })).toBe((11 * opus) / 10);
+    expect(worst('anthropic', 'claude-opus-5', { speed: 'fast', region: 'us' })).toBe(
+      (22 * opus) / 10,
+    );
+    const older = worst('anthropic', 'claude-opus-4-6', {});
+    expect(worst('anthropic', 'claude-opus-4-6', { speed: 'fast' })).toBe(6 * older);
   });
 
   it('an image model is its dearest key, and images in the input only where there are some', () => {

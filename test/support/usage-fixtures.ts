@@ -48,7 +48,9 @@ type PriceName =
   | 'web_search'
   | 'file_search'
   | 'code_execution'
-  | 'search_source';
+  | 'search_source'
+  /** What the rates of tokens are multiplied by. */
+  | 'times';
 
 export interface UsageFixture {
   readonly name: string;
@@ -106,6 +108,10 @@ function times(a: Fraction, count: number, unit: bigint): Fraction {
   return { top: a.top * BigInt(count), bottom: a.bottom * unit };
 }
 
+function product(a: Fraction, b: Fraction): Fraction {
+  return { top: a.top * b.top, bottom: a.bottom * b.bottom };
+}
+
 const MILLION = 1_000_000n;
 const NANO = 1_000_000_000n;
 
@@ -139,8 +145,9 @@ function billedParts({ tokens, prices }: UsageFixture): readonly [PriceName, num
 /** A call without a fee costs its tokens; a token without a rate is a fault of the fixture. */
 function priceOfPart({ name, prices }: UsageFixture, part: PriceName, unit: bigint): Fraction {
   const price = prices[part];
-  if (price === undefined && unit !== 1n) throw new Error(`${name} has no price of ${part}`);
-  return fraction(price ?? '0');
+  if (unit === 1n) return fraction(price ?? '0');
+  if (price === undefined) throw new Error(`${name} has no price of ${part}`);
+  return product(fraction(price), fraction(prices.times ?? '1'));
 }
 
 /** The cost of a fixture in nano-dollars, rounded up once. */

@@ -148,8 +148,10 @@ describe('the usage fixtures', () => {
       'outputAudio',
       'outputImage',
       'reasoning',
+      'region',
       'reportedCostUsd',
       'searchSources',
+      'speed',
       'webFetches',
       'webSearches',
     ]);

@@ -8,6 +8,7 @@ import type { TokenUsage } from '../../core/usage.ts';
 import { NO_USAGE } from '../../core/usage.ts';
 import { isJsonObject, objectAt, objectsAt } from '../json-values.ts';
 import { partFigure, tokenFigure } from '../usage-values.ts';
+import { serviceOfAnthropic } from './served-as.ts';
 import { serverToolCalls } from './server-tool-calls.ts';
 
 /** What was written to the cache, by its life. Some servers give only the parts, some only the sum. */
@@ -67,7 +68,7 @@ export function readAnthropicUsage(value: unknown): TokenUsage | null {
     .map(readTokens)
     .filter((tokens) => tokens !== null)
     .reduce(plus, top);
-  return { ...total, ...serverToolCalls(value) };
+  return { ...total, ...serverToolCalls(value), ...serviceOfAnthropic(value) };
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   usageOfDocument,
 } from './openai-usage.ts';
 import { textOfDocument, textOfEvents } from './openai-text.ts';
+import { serviceOfTier } from './served-as.ts';
 
 const EMPTY = Buffer.alloc(0);
 const USAGE_KEY = '"usage"';
@@ -74,12 +75,16 @@ export class OpenAiJsonReader implements AnswerReader {
   }
 }
 
+function memberAtEnd(bytes: Buffer, key: string): string {
+  const member = findLastMember(bytes, key);
+  return member ? bytes.toString('utf8', member.valueStart, member.valueEnd) : '';
+}
+
 function usageAtEnd(bytes: Buffer): TokenUsage | null {
-  const member = findLastMember(bytes, 'usage');
-  if (!member) return null;
-  return readOpenAiUsage(
-    parseJsonObject(bytes.toString('utf8', member.valueStart, member.valueEnd)),
-  );
+  const usage = readOpenAiUsage(parseJsonObject(memberAtEnd(bytes, 'usage')));
+  // A word in its quotes, near the usage: where there is none, all of a long answer would be searched for it.
+  const tier = memberAtEnd(bytes.subarray(-TAIL_BYTES), 'service_tier').slice(1, -1);
+  return usage && { ...usage, ...serviceOfTier(tier) };
 }
 
 function usageOfBody(bytes: Buffer): TokenUsage | null {

@@ -13,6 +13,7 @@ import type { TokenUsage } from '../../core/usage.ts';
 import { objectAt } from '../json-values.ts';
 import { readGeminiUsage, readLlamaCppTimings, readOllamaUsage } from './native-usage.ts';
 import { readResponsesUsage } from './responses-usage.ts';
+import { serviceOfTier } from './served-as.ts';
 import { readUsageIn, type UsageWords } from './usage-words.ts';
 
 const CHAT_WORDS: UsageWords = {
@@ -29,11 +30,11 @@ export function readOpenAiUsage(value: unknown): TokenUsage | null {
 
 /** The usage of a whole answer or of one chunk. */
 export function usageOfDocument(document: JsonObject): TokenUsage | null {
-  return (
+  const usage =
     readOpenAiUsage(document['usage']) ??
     readOpenAiUsage(objectAt(document, 'x_groq')['usage']) ??
-    readResponsesUsage(document['usage'])
-  );
+    readResponsesUsage(document['usage']);
+  return usage && { ...usage, ...serviceOfTier(document['service_tier']) };
 }
 
 /** The names of the members that `nativeUsageOf` reads, as they stand in the bytes. */

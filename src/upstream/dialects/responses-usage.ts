@@ -5,6 +5,7 @@
 import type { JsonObject } from '../../core/request.ts';
 import type { TokenUsage } from '../../core/usage.ts';
 import { objectAt } from '../json-values.ts';
+import { serviceOfTier } from './served-as.ts';
 import { outputToolCalls } from './server-tool-calls.ts';
 import { readUsageIn, type UsageWords } from './usage-words.ts';
 
@@ -24,7 +25,13 @@ export function readResponsesUsage(value: unknown): TokenUsage | null {
 export function usageOfResponse(response: JsonObject): TokenUsage | null {
   const usage = readResponsesUsage(response['usage']);
   // Where the usage itself tells the calls (xAI), it knows them better than a count of items.
-  return usage && { ...outputToolCalls(response), ...usage };
+  return (
+    usage && {
+      ...outputToolCalls(response),
+      ...usage,
+      ...serviceOfTier(response['service_tier']),
+    }
+  );
 }
 
 const LAST_EVENTS: ReadonlySet<unknown> = new Set([
