@@ -14,16 +14,9 @@ const DEAREST_PERCENT = 600;
 const US_PERCENT = 110;
 
 function speedPercent(speed: DearerService['speed'], model: string): number {
-  switch (speed) {
-    case undefined:
-      return PLAIN_PERCENT;
-    case 'priority':
-      return /gpt-5\.5/.test(model) ? 250 : 200;
-    case 'fast':
-      return /opus-5/.test(model) ? 200 : DEAREST_PERCENT;
-    case 'ultrafast':
-      return DEAREST_PERCENT;
-  }
+  if (speed === undefined) return PLAIN_PERCENT;
+  if (speed === 'priority') return /gpt-5\.5/.test(model) ? 250 : 200;
+  return speed === 'fast' && /opus-5/.test(model) ? 200 : DEAREST_PERCENT;
 }
 
 /** Percent of the listed rates; 100 for nearly every call. Fees of tools are not multiplied. */

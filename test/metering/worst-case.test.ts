@@ -193,8 +193,10 @@ describe(`the worst case of a request (seed ${seed})`, () => {
           const charged = roundUpToNano(costOf(of, usage));
           expect(worstCase(of, bound, most, allowed)).toBeGreaterThanOrEqual(charged);
           // Nothing said is every rate, but no tool and no faster service: those a request has to name.
-          if (tools === undefined && (allowed.speed ?? allowed.region) === undefined)
-            expect(worstCase(of, bound, most)).toBeGreaterThanOrEqual(charged);
+          const { cacheWrite, audio, image = true } = allowed;
+          expect(worstCase(of, bound, most)).toBeGreaterThanOrEqual(
+            worstCase(of, bound, most, { cacheWrite, audio, image }),
+          );
         },
       ),
       RUNS,

@@ -9,7 +9,7 @@ import { NO_USAGE, type TokenUsage } from '../../src/core/usage.ts';
 
 /** Whose words the answer is in. */
 export type Api = 'chat' | 'completions' | 'embeddings' | 'messages' | 'responses';
-export type FixtureBackend = 'openai' | 'anthropic' | 'google' | 'ollama' | 'vllm' | 'llamacpp';
+type FixtureBackend = 'openai' | 'anthropic' | 'google' | 'ollama' | 'vllm' | 'llamacpp';
 
 /**
  * The route of the gateway over which each API is asked; null for none, and then the readers alone are tried. Messages
