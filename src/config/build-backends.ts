@@ -44,8 +44,15 @@ function buildPrice(raw: RawPrice, path: KeyPath): PriceSettings {
     reasoning,
     input_audio,
     output_audio,
+    input_image,
+    output_image,
     per_request,
+    web_search,
+    file_search,
+    code_execution,
+    search_source,
   } = raw;
+  const fee = (key: string, value: Decimal): number => atKey([...path, key], () => parseUsd(value));
   return {
     input: rate('input', raw.input),
     output: rate('output', raw.output),
@@ -57,9 +64,15 @@ function buildPrice(raw: RawPrice, path: KeyPath): PriceSettings {
     ...(reasoning === undefined ? {} : { reasoning: rate('reasoning', reasoning) }),
     ...(input_audio === undefined ? {} : { inputAudio: rate('input_audio', input_audio) }),
     ...(output_audio === undefined ? {} : { outputAudio: rate('output_audio', output_audio) }),
-    ...(per_request === undefined
+    ...(input_image === undefined ? {} : { inputImage: rate('input_image', input_image) }),
+    ...(output_image === undefined ? {} : { outputImage: rate('output_image', output_image) }),
+    ...(per_request === undefined ? {} : { perRequest: fee('per_request', per_request) }),
+    ...(web_search === undefined ? {} : { webSearch: fee('web_search', web_search) }),
+    ...(file_search === undefined ? {} : { fileSearch: fee('file_search', file_search) }),
+    ...(code_execution === undefined
       ? {}
-      : { perRequest: atKey([...path, 'per_request'], () => parseUsd(per_request)) }),
+      : { codeExecution: fee('code_execution', code_execution) }),
+    ...(search_source === undefined ? {} : { searchSource: fee('search_source', search_source) }),
     ...(raw.max_output_tokens === undefined ? {} : { maxOutputTokens: raw.max_output_tokens }),
   };
 }

@@ -1,5 +1,5 @@
 /** Settings for people and machines to read: spelled as in the file, amounts as exact decimals, keys only as set or not. */
-import { formatUsdExact, type PicoUsdPerToken } from '../core/money.ts';
+import { formatUsdExact, type NanoUsd, type PicoUsdPerToken } from '../core/money.ts';
 import type {
   BackendSettings,
   BudgetSettings,
@@ -20,6 +20,10 @@ function describeRate(rate: PicoUsdPerToken | undefined): number | undefined {
   return rate === undefined ? undefined : rate / PICO_PER_MICRO;
 }
 
+function describeUsd(amount: NanoUsd | undefined): string | undefined {
+  return amount === undefined ? undefined : formatUsdExact(amount);
+}
+
 function describePrice(price: PriceSettings): object {
   return {
     input: describeRate(price.input),
@@ -30,7 +34,13 @@ function describePrice(price: PriceSettings): object {
     reasoning: describeRate(price.reasoning),
     input_audio: describeRate(price.inputAudio),
     output_audio: describeRate(price.outputAudio),
-    per_request: price.perRequest === undefined ? undefined : formatUsdExact(price.perRequest),
+    input_image: describeRate(price.inputImage),
+    output_image: describeRate(price.outputImage),
+    per_request: describeUsd(price.perRequest),
+    web_search: describeUsd(price.webSearch),
+    file_search: describeUsd(price.fileSearch),
+    code_execution: describeUsd(price.codeExecution),
+    search_source: describeUsd(price.searchSource),
     max_output_tokens: price.maxOutputTokens,
   };
 }

@@ -21,7 +21,13 @@ export interface RawPrice {
   readonly reasoning?: Decimal;
   readonly input_audio?: Decimal;
   readonly output_audio?: Decimal;
+  readonly input_image?: Decimal;
+  readonly output_image?: Decimal;
   readonly per_request?: Decimal;
+  readonly web_search?: Decimal;
+  readonly file_search?: Decimal;
+  readonly code_execution?: Decimal;
+  readonly search_source?: Decimal;
   readonly max_output_tokens?: number;
 }
 

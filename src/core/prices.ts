@@ -13,6 +13,22 @@ export interface PriceTier {
   readonly output: PicoUsdPerToken;
   readonly reasoning: PicoUsdPerToken;
   readonly outputAudio: PicoUsdPerToken;
+  /** Left out: images cost what text does. */
+  readonly inputImage?: PicoUsdPerToken;
+  /**
+   * For output of which the provider tells how much was images: those, and the rest. Where it does not tell, `output`
+   * is charged, which is then the dearer of both.
+   */
+  readonly outputImage?: PicoUsdPerToken;
+  readonly outputText?: PicoUsdPerToken;
+}
+
+/** What a provider bills for its own tools, each call or source. What is left out costs nothing beside its tokens. */
+export interface ToolFees {
+  readonly webSearch?: NanoUsd;
+  readonly fileSearch?: NanoUsd;
+  readonly codeExecution?: NanoUsd;
+  readonly searchSource?: NanoUsd;
 }
 
 /** Where a price comes from. `free`: a local backend without a price of its own. */
@@ -27,6 +43,7 @@ export interface Price {
   /** Ascending by `aboveInputTokens`; the first has 0. */
   readonly tiers: readonly PriceTier[];
   readonly perRequest: NanoUsd;
+  readonly toolFees?: ToolFees;
   /** The most output tokens one answer can have. */
   readonly maxOutputTokens: number;
   /** True when that figure comes from the price list or the file, false when it is a default. */
@@ -45,7 +62,8 @@ export interface PriceBook {
   costOf(price: Price, usage: TokenUsage): PicoUsd;
   /**
    * Upper bound: the dearest applicable input rate for `inputBound` tokens, plus output, rounded up. Premium rates that
-   * `premiums` rules out do not apply; without it all of them do.
+   * `premiums` rules out do not apply; without it all of them do. Tools of the provider that it names are in it with
+   * their fees and with the input that they add; without it there are none.
    */
   worstCase(
     price: Price,

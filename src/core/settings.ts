@@ -33,7 +33,14 @@ export interface PriceSettings {
   readonly reasoning?: PicoUsdPerToken;
   readonly inputAudio?: PicoUsdPerToken;
   readonly outputAudio?: PicoUsdPerToken;
+  readonly inputImage?: PicoUsdPerToken;
+  readonly outputImage?: PicoUsdPerToken;
   readonly perRequest?: NanoUsd;
+  /** Fees of the provider's own tools, each call or source; what is left out costs what the provider publishes. */
+  readonly webSearch?: NanoUsd;
+  readonly fileSearch?: NanoUsd;
+  readonly codeExecution?: NanoUsd;
+  readonly searchSource?: NanoUsd;
   /** The most output tokens that one answer can have; bounds the hold when the client names no maximum. */
   readonly maxOutputTokens?: number;
 }

@@ -1,8 +1,16 @@
+/** How a provider serves a call, where it bills that above its listed rates. JSON-safe, as all of a usage is. */
+export interface DearerService {
+  /** OpenAI's priority and ultrafast tiers, Anthropic's fast mode. */
+  readonly speed?: 'priority' | 'ultrafast' | 'fast';
+  /** Inference in one region only, at Anthropic. */
+  readonly region?: 'us';
+}
+
 /**
  * Tokens of one model call, as a provider reports them or as the gateway metered them.
  * `input` and `output` are totals; the other figures are parts of them, never additions to them.
  */
-export interface TokenUsage {
+export interface TokenUsage extends DearerService {
   /** All input tokens, cached and cache-written ones included. */
   readonly input: number;
   /** Part of `input` that was read from a prompt cache. */
@@ -19,6 +27,20 @@ export interface TokenUsage {
   readonly reasoning: number;
   /** Part of `output` that was audio. */
   readonly outputAudio: number;
+  /** Part of `input` that was images. Left out: the provider does not tell them from text. */
+  readonly inputImage?: number;
+  /** Part of `output` that was images. Left out: the provider does not tell them from text. */
+  readonly outputImage?: number;
+  /** Calls of the provider's web search, which it bills by the call. */
+  readonly webSearches?: number;
+  /** Calls of the provider's search in stored files, which it bills by the call. */
+  readonly fileSearches?: number;
+  /** Sources that a live search read, where the provider bills by the source (xAI). */
+  readonly searchSources?: number;
+  /** Pages that the provider fetched. Nobody bills them by the page; their tokens are in `input`. */
+  readonly webFetches?: number;
+  /** Runs of the provider's code execution, which is billed by container or hour where it is billed at all. */
+  readonly codeExecutions?: number;
   /** What the provider says the call cost, in USD as decimal text, where it does (OpenRouter); it then wins. */
   readonly reportedCostUsd?: string;
 }
@@ -43,12 +65,26 @@ export type ChargeBasis = 'provider' | 'metered' | 'assumed';
 /** How a token count was made; `exact` only where the model's own encoding was used. */
 export type TokenTier = 'exact' | 'approximation' | 'heuristic';
 
+/** The most calls of the provider's own tools that one answer can make. */
+export interface ServerToolBounds {
+  readonly webSearches: number;
+  readonly fileSearches: number;
+  readonly codeExecutions: number;
+  readonly searchSources: number;
+  /** Calls whose results go back into the input, those without a fee included. */
+  readonly calls: number;
+}
+
 /** Which dearer rates a request can cause beside plain input and output. */
-export interface PremiumRates {
+export interface PremiumRates extends DearerService {
   /** It asks for a prompt cache to be written (`cache_control`). */
   readonly cacheWrite: boolean;
   /** It holds audio or asks for it. */
   readonly audio: boolean;
+  /** It holds images. Left out counts as yes. */
+  readonly image?: boolean;
+  /** It names tools that the provider runs itself. Left out: none. */
+  readonly serverTools?: ServerToolBounds;
 }
 
 /** The answer of the token counter for one request and one model. */

@@ -85,8 +85,8 @@ function report(
   });
 }
 
-/** Tiers that a provider bills above its list price, by a factor that no list gives: what can not be held is not sent. */
-const PREMIUM_TIERS: readonly unknown[] = ['priority', 'scale'];
+/** Tiers that a provider bills above its list, by a factor that it does not publish: what can not be held is not sent. */
+const PREMIUM_TIERS: readonly unknown[] = ['scale', 'ultrafast'];
 
 function refusePremiumTier({ settings }: Services, { body }: ModelRequest): void {
   const { budget } = settings.routing;
@@ -94,7 +94,7 @@ function refusePremiumTier({ settings }: Services, { body }: ModelRequest): void
   if (!PREMIUM_TIERS.includes(body['service_tier'])) return;
   throw new GatewayError(
     'invalid_request_error',
-    `\`service_tier\` "${String(body['service_tier'])}" is billed above list price, which an enforced budget can not hold. Leave it out, or use "default" or "flex".`,
+    `\`service_tier\` "${String(body['service_tier'])}" is billed by a factor that is not published, which an enforced budget can not hold. Leave it out, or use "default", "flex" or "priority".`,
     { param: 'service_tier' },
   );
 }

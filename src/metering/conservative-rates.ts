@@ -7,9 +7,8 @@
  * finds that too dear names a price in the file.
  */
 import { convertPrice, pricesOfDay, type ListProvider } from './price-list.ts';
-import { dearerRates, timesPercent, ZERO_RATES, type Rates } from './rates.ts';
+import { dearerRates, MARGIN_PERCENT, timesPercent, ZERO_RATES, type Rates } from './rates.ts';
 
-const MARGIN_PERCENT = 115;
 const DAY_MS = 86_400_000;
 
 function dearestOf(provider: ListProvider, atMs: number): Rates {
@@ -49,5 +48,6 @@ export function conservativeRates(providers: readonly ListProvider[], atMs: numb
     output: timesPercent(dearest.output, MARGIN_PERCENT),
     reasoning: timesPercent(dearest.reasoning, MARGIN_PERCENT),
     outputAudio: timesPercent(dearest.outputAudio, MARGIN_PERCENT),
+    inputImage: timesPercent(dearest.inputImage ?? dearest.input, MARGIN_PERCENT),
   };
 }

@@ -13,6 +13,10 @@ import {
 import type { Price, PriceTier } from '../core/prices.ts';
 import type { PremiumRates, TokenUsage } from '../core/usage.ts';
 import { decimalToUnits } from './decimal.ts';
+import { timesPercent } from './rates.ts';
+import { grownInput } from './server-tools.ts';
+import { servicePercent } from './service-rates.ts';
+import { costOfCalls } from './tool-fees.ts';
 
 const PICO_PER_NANO = 1000n;
 const PICO_DIGITS = 12;
@@ -40,11 +44,13 @@ interface Part {
 /**
  * Prices a total and its parts. Parts may overlap (cached audio): then the dearer counts, and the sum never prices more
  * tokens than the total. Where parts exceed the total, its sender did not count them into it, and they are priced in full.
+ * A part at the rate of the total is none: it would only take the place of a cheaper one that it overlaps.
  */
 function pricedTotal(total: number, rate: PicoUsdPerToken, parts: readonly Part[]): PicoUsd {
   let left = total;
   let sum = 0n;
-  for (const part of parts.toSorted((a, b) => b.rate - a.rate)) {
+  const apart = parts.filter((part) => part.rate !== rate);
+  for (const part of apart.toSorted((a, b) => b.rate - a.rate)) {
     const tokens = Math.min(part.tokens, left);
     sum += costOfTokens(tokens, part.rate);
     left -= tokens;
@@ -58,6 +64,7 @@ interface InputParts {
   readonly written: number;
   readonly written1h: number;
   readonly audio: number;
+  readonly image: number;
 }
 
 function inputParts(usage: TokenUsage): InputParts {
@@ -65,28 +72,46 @@ function inputParts(usage: TokenUsage): InputParts {
   const written = tokensOf(usage.cacheWrite);
   const written1h = tokensOf(usage.cacheWrite1h);
   const audio = tokensOf(usage.inputAudio);
-  const total = Math.max(tokensOf(usage.input), cached + written + written1h, audio);
-  return { total, cached, written, written1h, audio };
+  const image = tokensOf(usage.inputImage ?? 0);
+  const total = Math.max(tokensOf(usage.input), cached + written + written1h, audio + image);
+  return { total, cached, written, written1h, audio, image };
 }
 
 function inputCost(
   tier: PriceTier,
-  { total, cached, written, written1h, audio }: InputParts,
+  { total, cached, written, written1h, audio, image }: InputParts,
 ): PicoUsd {
   return pricedTotal(total, tier.input, [
     { tokens: cached, rate: tier.cachedInput },
     { tokens: written, rate: tier.cacheWrite },
     { tokens: written1h, rate: tier.cacheWrite1h },
     { tokens: audio, rate: tier.inputAudio },
+    { tokens: image, rate: tier.inputImage ?? tier.input },
   ]);
+}
+
+/** The rates of output. Text has its own only where the provider told how much was images. */
+function outputRates(
+  tier: PriceTier,
+  usage: TokenUsage,
+): { readonly text: number; readonly reasoning: number; readonly image: number } {
+  const { output, reasoning, outputImage = output, outputText = output } = tier;
+  if (usage.outputImage === undefined) return { text: output, reasoning, image: outputImage };
+  // Where the list has no rate for reasoning, that of all output stands in for it; told apart, it is text.
+  const thought = reasoning === output ? outputText : reasoning;
+  return { text: outputText, reasoning: thought, image: outputImage };
 }
 
 function outputCost(tier: PriceTier, usage: TokenUsage): PicoUsd {
   const reasoning = tokensOf(usage.reasoning);
   const audio = tokensOf(usage.outputAudio);
-  return pricedTotal(Math.max(tokensOf(usage.output), reasoning + audio), tier.output, [
-    { tokens: reasoning, rate: tier.reasoning },
+  const image = tokensOf(usage.outputImage ?? 0);
+  const rates = outputRates(tier, usage);
+  const total = Math.max(tokensOf(usage.output), reasoning + audio + image);
+  return pricedTotal(total, rates.text, [
+    { tokens: reasoning, rate: rates.reasoning },
     { tokens: audio, rate: tier.outputAudio },
+    { tokens: image, rate: rates.image },
   ]);
 }
 
@@ -96,20 +121,29 @@ function reportedCost(usage: TokenUsage): PicoUsd | null {
   return reported === undefined ? null : (decimalToUnits(reported, PICO_DIGITS)?.units ?? null);
 }
 
-/** The exact cost of a usage. Never negative, never throws; figures that can not be counts are taken for the nearest that can. */
-export function costOf({ tiers, perRequest }: Price, usage: TokenUsage): PicoUsd {
-  const reported = reportedCost(usage);
-  if (reported !== null) return reported < MAX_PICO_USD ? reported : MAX_PICO_USD;
+/** The tokens of a usage at the rates of their tier and of how they were served, rounded up to a pico-dollar. */
+function tokenCost({ tiers, model }: Price, usage: TokenUsage): PicoUsd {
   const input = inputParts(usage);
   const tier = tierAt(tiers, input.total);
-  const tokens = tier === undefined ? 0n : inputCost(tier, input) + outputCost(tier, usage);
+  if (tier === undefined) return 0n;
+  const listed = inputCost(tier, input) + outputCost(tier, usage);
+  return (listed * BigInt(servicePercent(usage, model)) + 99n) / 100n;
+}
+
+/** The exact cost of a usage. Never negative, never throws; figures that can not be counts are taken for the nearest that can. */
+export function costOf(price: Price, usage: TokenUsage): PicoUsd {
+  const { perRequest, toolFees = {} } = price;
+  const reported = reportedCost(usage);
+  if (reported !== null) return reported < MAX_PICO_USD ? reported : MAX_PICO_USD;
+  const tokens = tokenCost(price, usage);
   const cost = tokens + BigInt(perRequest) * PICO_PER_NANO;
-  return cost < MAX_PICO_USD ? cost : MAX_PICO_USD;
+  const billed = cost + costOfCalls(toolFees, usage) * PICO_PER_NANO;
+  return billed < MAX_PICO_USD ? billed : MAX_PICO_USD;
 }
 
 /** The dearest input and output rate that a request with up to `inputBound` tokens can be billed at. */
 function dearestRates(
-  { tiers, writesCacheUnasked }: Price,
+  { tiers, model, writesCacheUnasked }: Price,
   inputBound: number,
   premiums: PremiumRates,
 ): { readonly input: number; readonly output: number } {
@@ -119,15 +153,18 @@ function dearestRates(
     // A smaller input than the bound lands in a lower tier, which some list could price higher.
     if (at > 0 && inputBound <= tier.aboveInputTokens) continue;
     input = Math.max(input, tier.input, tier.cachedInput);
-    output = Math.max(output, tier.output, tier.reasoning);
-    if (premiums.cacheWrite) input = Math.max(input, tier.cacheWrite, tier.cacheWrite1h);
-    else if (writesCacheUnasked === true) input = Math.max(input, tier.cacheWrite);
+    output = Math.max(output, tier.output, tier.reasoning, tier.outputImage ?? 0);
+    output = Math.max(output, tier.outputText ?? 0);
+    if (premiums.cacheWrite || writesCacheUnasked === true)
+      input = Math.max(input, tier.cacheWrite, tier.cacheWrite1h);
+    if (premiums.image !== false) input = Math.max(input, tier.inputImage ?? 0);
     if (premiums.audio) {
       input = Math.max(input, tier.inputAudio);
       output = Math.max(output, tier.outputAudio);
     }
   }
-  return { input, output };
+  const percent = servicePercent(premiums, model);
+  return { input: timesPercent(input, percent), output: timesPercent(output, percent) };
 }
 
 /** The part of a worst case that does not depend on the output, and the price of one output token. */
@@ -136,10 +173,13 @@ function worstParts(
   inputBound: number,
   premiums: PremiumRates,
 ): { readonly fixed: PicoUsd; readonly perOutput: bigint } {
-  const input = tokensOf(inputBound);
+  const { serverTools } = premiums;
+  const own = tokensOf(inputBound);
+  const input = serverTools === undefined ? own : tokensOf(grownInput(own, serverTools));
   const rates = dearestRates(of, input, premiums);
+  const calls = serverTools === undefined ? 0n : costOfCalls(of.toolFees ?? {}, serverTools);
   return {
-    fixed: costOfTokens(input, rates.input) + BigInt(of.perRequest) * PICO_PER_NANO,
+    fixed: costOfTokens(input, rates.input) + (BigInt(of.perRequest) + calls) * PICO_PER_NANO,
     perOutput: BigInt(rates.output),
   };
 }

@@ -7,7 +7,7 @@
 import { assert } from '../core/assert.ts';
 import { parseGlob, type Glob } from '../core/glob.ts';
 import type { Log } from '../core/log.ts';
-import type { Price, PriceBook, PriceTier } from '../core/prices.ts';
+import type { Price, PriceBook, PriceTier, ToolFees } from '../core/prices.ts';
 import type { BackendSettings, PriceSettings, UnknownPricePolicy } from '../core/settings.ts';
 import { conservativeRates } from './conservative-rates.ts';
 import { affordableOutput, costOf, worstCase } from './cost.ts';
@@ -23,6 +23,13 @@ import {
 } from './price-list.ts';
 import { providersOf } from './price-providers.ts';
 import { completeRates, ZERO_RATES, type Rates } from './rates.ts';
+import {
+  dearerFees,
+  publishedFees,
+  searchFeeOf,
+  timesMargin,
+  TOOL_FEE_NAMES,
+} from './tool-fees.ts';
 
 export interface PriceBookOptions {
   readonly backends: readonly BackendSettings[];
@@ -51,17 +58,34 @@ function maxOutput(model: string): Pick<Price, 'model' | 'maxOutputTokens' | 'ma
   return { model, maxOutputTokens: tokens, maxOutputKnown: isKnown };
 }
 
-function fromFile(model: string, prices: PriceSettings): Pricing {
-  const { perRequest = 0, maxOutputTokens, ...rates } = prices;
+/** Nothing at all where there are none, so that most prices stay as short as they were. */
+function withFees(toolFees: ToolFees): Pick<Price, 'toolFees'> {
+  return Object.keys(toolFees).length === 0 ? {} : { toolFees: Object.freeze(toolFees) };
+}
+
+/** The dearest published fees of these providers. */
+function feesOf(providers: readonly ListProvider[]): ToolFees {
+  return providers.map(({ id }) => publishedFees(id)).reduce(dearerFees, {});
+}
+
+function ownFees(prices: PriceSettings): ToolFees {
+  const named = TOOL_FEE_NAMES.map((name) => [name, prices[name]] as const);
+  return Object.fromEntries(named.filter(([, fee]) => fee !== undefined));
+}
+
+/** `published` fees hold where the file names none of its own. */
+function fromFile(model: string, prices: PriceSettings, published: ToolFees): Pricing {
+  const { perRequest = 0, maxOutputTokens } = prices;
   const price: Price = Object.freeze({
     ...maxOutput(model),
     ...(maxOutputTokens !== undefined && { maxOutputTokens, maxOutputKnown: true }),
     source: 'config',
     version: 'config',
-    tiers: oneTier(completeRates(rates, model.toLowerCase().includes('claude'))),
+    tiers: oneTier(completeRates(prices, model.toLowerCase().includes('claude'))),
     perRequest,
+    ...withFees({ ...published, ...ownFees(prices) }),
     // The file says what writing costs, not who asks for it; Anthropic's rule is known, of others the worst is taken.
-    writesCacheUnasked: rates.cacheWrite !== undefined && !model.toLowerCase().includes('claude'),
+    writesCacheUnasked: prices.cacheWrite !== undefined && !model.toLowerCase().includes('claude'),
   });
   return () => price;
 }
@@ -84,7 +108,7 @@ function fromList(model: string, provider: ListProvider, entry: ListModel, log: 
   const convert = (prices: ReturnType<typeof pricesAt>): Price | null => {
     const listed = convertPrice(entry.id, prices, standIns);
     if (listed === null) return null;
-    const { tiers, perRequest, writesCacheUnasked, isExact } = listed;
+    const { tiers, perRequest, toolFees, writesCacheUnasked, isExact } = listed;
     if (!isExact) log.debug('a listed price was rounded up to a pico-dollar per token', { model });
     const frozen = Object.freeze(tiers.map((tier) => Object.freeze(tier)));
     return Object.freeze({
@@ -92,7 +116,8 @@ function fromList(model: string, provider: ListProvider, entry: ListModel, log: 
       source: 'list',
       version: LIST_VERSION,
       tiers: frozen,
-      perRequest,
+      perRequest: perRequest + searchFeeOf(entry.id),
+      ...withFees({ ...publishedFees(provider.id), ...toolFees }),
       writesCacheUnasked,
     });
   };
@@ -153,10 +178,11 @@ class ListedPriceBook implements PriceBook {
   #pricingOf(backend: string, model: string): Pricing {
     const known = this.#backends.get(backend);
     assert(known !== undefined, `no backend is named ${backend}`);
-    const own = configured(known, model);
-    if (own !== undefined) return fromFile(model, own);
-    if (known.settings.kind === 'local') return free(model);
     const { lists, relatives } = providersOf(known.settings, model);
+    const isLocal = known.settings.kind === 'local';
+    const own = configured(known, model);
+    if (own !== undefined) return fromFile(model, own, isLocal ? {} : feesOf(relatives));
+    if (isLocal) return free(model);
     const unknown = this.#unknown(known.settings, model, relatives);
     for (const provider of lists) {
       const entry = findModel(provider, model);
@@ -184,12 +210,14 @@ class ListedPriceBook implements PriceBook {
       }
       say('the dearest rate of its provider times 1.15 is charged');
       const tiers = oneTier(conservativeRates(relatives, atMs));
+      const fees = withFees(timesMargin(feesOf(relatives)));
       return Object.freeze({
         ...maxOutput(model),
         source: 'conservative',
         version: LIST_VERSION,
         tiers,
         perRequest: 0,
+        ...fees,
       });
     };
   }

@@ -5,10 +5,11 @@
  */
 import { findProvider, type ConditionalPrice, type ModelPrice } from '@pydantic/genai-prices';
 import type { NanoUsd } from '../core/money.ts';
-import type { PriceTier } from '../core/prices.ts';
+import type { PriceTier, ToolFees } from '../core/prices.ts';
 import { decimalToUnits } from './decimal.ts';
 import { maxOutputOf } from './max-output.ts';
 import { completeRates, RATE_NAMES, type KnownRates, type Rates } from './rates.ts';
+import { TOOL_FEE_NAMES } from './tool-fees.ts';
 
 /** Version of the package, and the day on which it was published. A test compares it with what is installed. */
 export const LIST_VERSION = 'genai-prices 0.1.8 (2026-09-23)';
@@ -21,6 +22,8 @@ type Match = ListModel['match'];
 export interface ListedPrice {
   readonly tiers: readonly PriceTier[];
   readonly perRequest: NanoUsd;
+  /** As far as the entry lists them. */
+  readonly toolFees: ToolFees;
   readonly writesCacheUnasked: boolean;
   /** False when a figure was rounded up to a pico-dollar per token: the noise of a float. */
   readonly isExact: boolean;
@@ -32,8 +35,8 @@ const RATE_DIGITS = 6;
 const REQUEST_DIGITS = 6;
 
 /**
- * Keys of the list for each rate; of those that are there, the dearest counts. Usage does not tell image tokens from
- * text, so a model that answers in images (30 USD against 2.50 for text) is charged as if all of it were images.
+ * Keys of the list for each rate; of those that are there, the dearest counts. Most usage does not tell image tokens
+ * from text: then a model that answers in images (30 USD against 2.50 for text) is charged as if all of it were images.
  */
 const KEYS: Readonly<Record<keyof Rates, readonly string[]>> = {
   input: ['input_mtok', 'input_text_mtok'],
@@ -44,6 +47,16 @@ const KEYS: Readonly<Record<keyof Rates, readonly string[]>> = {
   output: ['output_mtok', 'output_text_mtok', 'output_image_mtok', 'output_video_mtok'],
   reasoning: ['output_reasoning_mtok', 'output_text_reasoning_mtok'],
   outputAudio: ['output_audio_mtok'],
+  inputImage: ['input_image_mtok'],
+  outputImage: ['output_image_mtok'],
+  outputText: ['output_mtok', 'output_text_mtok'],
+};
+
+const FEE_KEYS: Readonly<Record<keyof ToolFees, string | null>> = {
+  webSearch: 'web_searches_kcount',
+  fileSearch: 'storage_searches_kcount',
+  codeExecution: 'code_executions_kcount',
+  searchSource: null,
 };
 
 /** Reading a price counts whether it was exact. */
@@ -82,6 +95,16 @@ class PriceReader {
 
   perRequest(): NanoUsd {
     return this.#read('requests_kcount', 0, REQUEST_DIGITS) ?? 0;
+  }
+
+  toolFees(): ToolFees {
+    const fees: Partial<Record<keyof ToolFees, NanoUsd>> = {};
+    for (const name of TOOL_FEE_NAMES) {
+      const key = FEE_KEYS[name];
+      const fee = key === null ? undefined : this.#read(key, 0, REQUEST_DIGITS);
+      if (fee !== undefined) fees[name] = fee;
+    }
+    return fees;
   }
 
   /** Input sizes above which some figure changes, ascending, beginning with 0. */
@@ -127,9 +150,10 @@ export function convertPrice(
     tiers.push({ aboveInputTokens, ...completeRates(listed, isClaude) });
   }
   const perRequest = reader.perRequest();
+  const toolFees = reader.toolFees();
   // Anthropic writes a cache only where a request marks it; whoever else lists a price for writing does it unasked.
   const writesCacheUnasked = !isClaude && KEYS.cacheWrite.some((key) => prices[key] !== undefined);
-  return { tiers, perRequest, writesCacheUnasked, isExact: reader.isExact };
+  return { tiers, perRequest, toolFees, writesCacheUnasked, isExact: reader.isExact };
 }
 
 /**

@@ -1,6 +1,6 @@
 /** The countable content of a request: what a tokenizer must read, and what is known as a number already. */
 import type { JsonObject } from '../core/request.ts';
-import type { PremiumRates } from '../core/usage.ts';
+import type { DearerService, PremiumRates, ServerToolBounds } from '../core/usage.ts';
 import type { MediaTokens } from './image-tokens.ts';
 
 export class Prompt {
@@ -18,6 +18,10 @@ export class Prompt {
   mediaBound = 0;
   canWriteCache = false;
   hasAudio = false;
+  hasImages = false;
+  /** Null where the request names no tool that the provider runs itself. */
+  serverTools: ServerToolBounds | null = null;
+  service: DearerService = {};
 
   addText(text: string): void {
     if (text.length > 0) this.texts.push(text);
@@ -34,7 +38,13 @@ export class Prompt {
   }
 
   premiums(): PremiumRates {
-    return { cacheWrite: this.canWriteCache, audio: this.hasAudio };
+    return {
+      cacheWrite: this.canWriteCache,
+      audio: this.hasAudio,
+      image: this.hasImages,
+      ...this.service,
+      ...(this.serverTools !== null && { serverTools: this.serverTools }),
+    };
   }
 }
 

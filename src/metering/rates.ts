@@ -16,7 +16,13 @@ export const RATE_NAMES = [
   'output',
   'reasoning',
   'outputAudio',
+  'inputImage',
+  'outputImage',
+  'outputText',
 ] as const satisfies readonly (keyof Rates)[];
+
+/** What a price that is not known costs above the dearest that is. */
+export const MARGIN_PERCENT = 115;
 
 /** Integer product of a rate and a factor in percent, rounded up. */
 export function timesPercent(rate: PicoUsdPerToken, percent: number): PicoUsdPerToken {
@@ -26,7 +32,7 @@ export function timesPercent(rate: PicoUsdPerToken, percent: number): PicoUsdPer
 /**
  * Fills what is missing: a cached token costs what an uncached one costs; a cache write costs what input costs, or for
  * Claude 1.25 times (5 minutes) and 2 times (1 hour) the input, which is Anthropic's published rule; reasoning costs
- * what output costs; audio costs what text costs.
+ * what output costs; audio costs what text costs. Image rates have no stand-in: without them nothing is told apart.
  */
 export function completeRates(known: KnownRates, isClaude: boolean): Rates {
   const cacheWrite = known.cacheWrite ?? (isClaude ? timesPercent(known.input, 125) : known.input);
@@ -39,10 +45,23 @@ export function completeRates(known: KnownRates, isClaude: boolean): Rates {
     output: known.output,
     reasoning: known.reasoning ?? known.output,
     outputAudio: known.outputAudio ?? known.output,
+    ...imageRates(known),
   };
 }
 
-/** The dearer of two, rate by rate. */
+/** `output` covers both kinds, so that it is the bound where nobody tells them apart. */
+function imageRates({ inputImage, output, outputImage, outputText }: KnownRates): Partial<Rates> {
+  return {
+    ...(inputImage !== undefined && { inputImage }),
+    ...(outputImage !== undefined && {
+      output: Math.max(output, outputImage),
+      outputImage,
+      outputText: outputText ?? output,
+    }),
+  };
+}
+
+/** The dearer of two, rate by rate. Their image output is within `output` already. */
 export function dearerRates(a: Rates, b: Rates): Rates {
   return {
     input: Math.max(a.input, b.input),
@@ -53,6 +72,7 @@ export function dearerRates(a: Rates, b: Rates): Rates {
     output: Math.max(a.output, b.output),
     reasoning: Math.max(a.reasoning, b.reasoning),
     outputAudio: Math.max(a.outputAudio, b.outputAudio),
+    inputImage: Math.max(a.inputImage ?? a.input, b.inputImage ?? b.input),
   };
 }
 

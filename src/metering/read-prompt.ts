@@ -10,6 +10,8 @@ import { audioTokens, base64Bytes, fileTokens } from './file-tokens.ts';
 import { imageSizeOf } from './image-size.ts';
 import { imageTokens } from './image-tokens.ts';
 import { isObject, jsonText, Prompt, stringOf } from './prompt.ts';
+import { serverToolsOf } from './server-tools.ts';
+import { askedService } from './service-rates.ts';
 import { tokenizerOf, type Tokenizer } from './tokenizers.ts';
 import { addToolCall, addTools } from './tool-tokens.ts';
 
@@ -57,6 +59,7 @@ function addImage({ prompt, tokenizer, model }: Reading, part: JsonObject): void
   const detail = stringOf(part['detail']) ?? (isObject(holder) ? stringOf(holder['detail']) : null);
   const size = data === null ? null : imageSizeOf(data);
   prompt.addMedia(imageTokens(tokenizer.family, model, { size, detail }));
+  prompt.hasImages = true;
 }
 
 function addAudio({ prompt, tokenizer }: Reading, part: JsonObject): void {
@@ -73,6 +76,7 @@ function addFile({ prompt }: Reading, part: JsonObject): void {
     return prompt.addText(stringOf(source['data']) ?? '');
   const text = stringOf(file['file_data']);
   const data = text === null ? inlineData(source) : (dataOf(text) ?? text);
+  prompt.hasImages = true;
   prompt.addMedia(fileTokens(data === null ? null : base64Bytes(data)));
 }
 
@@ -212,6 +216,7 @@ function flatten(value: unknown): Prompt {
   const prompt = new Prompt();
   prompt.canWriteCache = true;
   prompt.hasAudio = true;
+  prompt.hasImages = true;
   const rest: unknown[] = [value];
   while (rest.length > 0) {
     const item = rest.pop();
@@ -229,6 +234,9 @@ export function readPrompt(
   model: string,
 ): Prompt {
   const reading: Reading = { prompt: new Prompt(), tokenizer: tokenizerOf(model), model };
+  const { prompt } = reading;
+  prompt.serverTools = serverToolsOf(body);
+  prompt.service = askedService(body);
   try {
     switch (route) {
       case 'chat':
@@ -247,6 +255,9 @@ export function readPrompt(
     }
     return reading.prompt;
   } catch {
-    return flatten(body);
+    const flat = flatten(body);
+    flat.serverTools = prompt.serverTools;
+    flat.service = prompt.service;
+    return flat;
   }
 }

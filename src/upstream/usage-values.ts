@@ -5,6 +5,8 @@ import type { TokenUsage } from '../core/usage.ts';
 const MAX_TOKENS = 1_000_000_000;
 const MAX_REPORTED_USD = 10_000;
 const NANO_DIGITS = 9;
+const NANO_PER_USD = 1_000_000_000n;
+const TICKS_PER_NANO = 10n;
 
 /** A whole, non-negative, plausible number of tokens; null for anything else. */
 export function tokenFigure(value: unknown): number | null {
@@ -25,17 +27,33 @@ export function withConsistentParts(usage: TokenUsage): TokenUsage {
   return { ...usage, cachedInput: 0, cacheWrite: 0, cacheWrite1h: 0 };
 }
 
+/** Nano-dollars as plain decimal USD. */
+function usdText(nano: bigint): string {
+  const digits = nano.toString().padStart(NANO_DIGITS + 1, '0');
+  return `${digits.slice(0, -NANO_DIGITS)}.${digits.slice(-NANO_DIGITS)}`;
+}
+
 /**
  * A reported cost as plain decimal USD with at most 9 decimals, rounded up, because the ledger counts whole
  * nano-dollars. Null for what is no plausible cost.
  */
 export function reportedUsd(value: unknown): string | null {
-  const cost = typeof value === 'string' ? Number(value) : value;
+  const cost = typeof value === 'string' && value.trim() !== '' ? Number(value) : value;
   if (typeof cost !== 'number' || !(cost >= 0 && cost <= MAX_REPORTED_USD)) return null;
   const plain = /e/i.test(String(cost)) ? cost.toFixed(20) : String(cost);
   const [whole = '0', fraction = ''] = plain.split('.');
   const kept = BigInt(whole + fraction.slice(0, NANO_DIGITS).padEnd(NANO_DIGITS, '0'));
-  const nano = /[1-9]/.test(fraction.slice(NANO_DIGITS)) ? kept + 1n : kept;
-  const digits = nano.toString().padStart(NANO_DIGITS + 1, '0');
-  return `${digits.slice(0, -NANO_DIGITS)}.${digits.slice(-NANO_DIGITS)}`;
+  return usdText(/[1-9]/.test(fraction.slice(NANO_DIGITS)) ? kept + 1n : kept);
+}
+
+/** A cost in ticks of 10^-10 USD as plain decimal USD, rounded up to a nano-dollar; null for what is no plausible cost. */
+export function ticksToUsd(value: unknown): string | null {
+  if (typeof value !== 'number' || !Number.isSafeInteger(value) || value < 0) return null;
+  const nano = (BigInt(value) + TICKS_PER_NANO - 1n) / TICKS_PER_NANO;
+  return nano > BigInt(MAX_REPORTED_USD) * NANO_PER_USD ? null : usdText(nano);
+}
+
+/** The sum of two costs as `reportedUsd` writes them. */
+export function addUsd(a: string, b: string): string {
+  return usdText(BigInt(a.replace('.', '')) + BigInt(b.replace('.', '')));
 }

@@ -412,7 +412,13 @@ cache_write_1h = 2
 reasoning = 3
 input_audio = 4
 output_audio = 5
+input_image = 6
+output_image = 7
 per_request = 0.000000001
+web_search = 0.01
+file_search = 0.0025
+code_execution = 0
+search_source = "0.025"
 max_output_tokens = 16384`,
     ).settings;
 
@@ -438,7 +444,13 @@ max_output_tokens = 16384`,
             reasoning: 3_000_000,
             inputAudio: 4_000_000,
             outputAudio: 5_000_000,
+            inputImage: 6_000_000,
+            outputImage: 7_000_000,
             perRequest: 1,
+            webSearch: 10_000_000,
+            fileSearch: 2_500_000,
+            codeExecution: 0,
+            searchSource: 25_000_000,
             maxOutputTokens: 16_384,
           },
         },

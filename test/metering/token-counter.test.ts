@@ -270,7 +270,8 @@ describe('counting a chat', () => {
     const premiums = async (body: JsonObject): Promise<unknown> =>
       (await counter.count({ route: 'chat', body }, 'gpt-4o')).premiums;
     const cached = { type: 'ephemeral' };
-    expect(await premiums({ messages: [user(FOX)] })).toEqual({ cacheWrite: false, audio: false });
+    const none = { cacheWrite: false, audio: false, image: false };
+    expect(await premiums({ messages: [user(FOX)] })).toEqual(none);
     for (const body of [
       { messages: [user([{ type: 'text', text: FOX, cache_control: cached }])] },
       { messages: [{ role: 'user', content: FOX, cache_control: cached }] },
@@ -278,7 +279,7 @@ describe('counting a chat', () => {
       { messages: [], tools: [{ name: 't', cache_control: cached }] },
       { messages: [], cache_control: cached },
     ]) {
-      expect(await premiums(body)).toEqual({ cacheWrite: true, audio: false });
+      expect(await premiums(body)).toEqual({ ...none, cacheWrite: true });
     }
     for (const body of [
       { messages: [user([{ type: 'input_audio', input_audio: { data: 'AAAA', format: 'wav' } }])] },
@@ -286,7 +287,13 @@ describe('counting a chat', () => {
       { messages: [], modalities: ['text', 'audio'] },
       { messages: [], audio: { voice: 'alloy', format: 'mp3' } },
     ]) {
-      expect(await premiums(body)).toEqual({ cacheWrite: false, audio: true });
+      expect(await premiums(body)).toEqual({ ...none, audio: true });
+    }
+    for (const part of [
+      { type: 'image_url', image_url: { url: 'https://example.com/fox.png' } },
+      { type: 'file', file: { file_id: 'file_1' } },
+    ]) {
+      expect(await premiums({ messages: [user([part])] })).toEqual({ ...none, image: true });
     }
   });
 });
@@ -406,7 +413,7 @@ describe('odd bodies', () => {
     const nested = JSON.parse(`${'['.repeat(200_000)}"${FOX}"${']'.repeat(200_000)}`) as unknown;
     const count = await aCounter().count(chat(user({ nested, key: [1, true, null] })), 'gpt-4o');
     expect(count.tokens).toBeGreaterThan(9);
-    expect(count.premiums).toEqual({ cacheWrite: true, audio: true });
+    expect(count.premiums).toEqual({ cacheWrite: true, audio: true, image: true });
   });
 });
 

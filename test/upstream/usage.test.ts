@@ -1,8 +1,17 @@
 import { describe, expect, it } from '@jest/globals';
 import { NO_USAGE } from '../../src/core/usage.ts';
 import type { TokenUsage } from '../../src/core/usage.ts';
-import { readAnthropicUsage } from '../../src/upstream/dialects/anthropic-usage.ts';
-import { readOpenAiUsage } from '../../src/upstream/dialects/openai-usage.ts';
+import type { JsonObject } from '../../src/core/request.ts';
+import {
+  mergeAnthropicUsage,
+  readAnthropicUsage,
+  toOpenAiUsage,
+} from '../../src/upstream/dialects/anthropic-usage.ts';
+import { nativeUsageOf, readOpenAiUsage } from '../../src/upstream/dialects/openai-usage.ts';
+import {
+  usageOfResponse,
+  usageOfResponseEvent,
+} from '../../src/upstream/dialects/responses-usage.ts';
 import { reportedUsd } from '../../src/upstream/usage-values.ts';
 
 function usage(figures: Partial<TokenUsage>): TokenUsage {
@@ -77,6 +86,37 @@ describe('usage of the OpenAI dialect', () => {
       { prompt_tokens: 5, total_tokens: 12, completion_tokens: 7, prompt_tokens_details: null },
       { input: 5, output: 7 },
     ],
+    [
+      'reasoning beyond an output without a total: it was not counted into it',
+      {
+        prompt_tokens: 32,
+        completion_tokens: 9,
+        completion_tokens_details: { reasoning_tokens: 94 },
+      },
+      { input: 32, output: 103, reasoning: 94 },
+    ],
+    [
+      'LiteLLM, with cache writes in its own words',
+      {
+        prompt_tokens: 300,
+        completion_tokens: 5,
+        total_tokens: 305,
+        cache_creation_input_tokens: 120,
+        cache_read_input_tokens: 100,
+        prompt_tokens_details: { cached_tokens: 100, cache_creation_tokens: 120 },
+      },
+      { input: 300, cachedInput: 100, cacheWrite: 120, output: 5 },
+    ],
+    [
+      'image tokens of both sides',
+      {
+        prompt_tokens: 300,
+        completion_tokens: 500,
+        prompt_tokens_details: { image_tokens: 258 },
+        completion_tokens_details: { image_tokens: 400 },
+      },
+      { input: 300, inputImage: 258, output: 500, outputImage: 400 },
+    ],
     ['nothing used', { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 }, {}],
   ])('reads %s', (_name, reported, expected) => {
     expect(readOpenAiUsage(reported)).toEqual(usage(expected));
@@ -103,6 +143,11 @@ describe('usage of the OpenAI dialect', () => {
       const reported = { ...base, prompt_tokens_details: { cached_tokens: cached } };
       expect(readOpenAiUsage(reported)).toEqual(usage({ input: 10, output: 5 }));
     }
+    for (const images of [6, 11, -1, '5']) {
+      const details = { image_tokens: images };
+      const reported = { ...base, completion_tokens_details: details };
+      expect(readOpenAiUsage(reported)).toEqual(usage({ input: 10, output: 5 }));
+    }
     const both = { ...base, prompt_tokens_details: { cached_tokens: 8, cache_write_tokens: 8 } };
     expect(readOpenAiUsage(both)).toEqual(usage({ input: 10, output: 5 }));
   });
@@ -122,10 +167,112 @@ describe('a reported cost', () => {
     [Infinity, null],
     [1e9, null],
     ['much', null],
+    ['', null],
+    [' ', null],
     [null, null],
     [{}, null],
   ])('of %p is %p', (value, text) => {
     expect(reportedUsd(value)).toBe(text);
+  });
+});
+
+describe('a cost in the words of', () => {
+  const tokens = { prompt_tokens: 5, completion_tokens: 1, total_tokens: 6 };
+  const cost = (more: object): string | undefined =>
+    readOpenAiUsage({ ...tokens, ...more })?.reportedCostUsd;
+
+  it.each<[string, object, string | undefined]>([
+    ['OpenRouter', { cost: 0.5, is_byok: false }, '0.500000000'],
+    [
+      "OpenRouter, with the provider's beside it",
+      { cost: 0.5, is_byok: false, cost_details: { upstream_inference_cost: 0.5 } },
+      '0.500000000',
+    ],
+    [
+      "OpenRouter, with the user's own key",
+      { cost: 0.01, is_byok: true, cost_details: { upstream_inference_cost: 0.2 } },
+      '0.210000000',
+    ],
+    [
+      "OpenRouter, with the user's own key and half the truth",
+      { cost: 0, is_byok: true },
+      undefined,
+    ],
+    ['xAI', { cost_in_usd_ticks: 37_756_000 }, '0.003775600'],
+    ['xAI, rounded up', { cost_in_usd_ticks: 1 }, '0.000000001'],
+    ['xAI, free', { cost_in_usd_ticks: 0 }, '0.000000000'],
+    ['xAI, absurd', { cost_in_usd_ticks: 9e15 }, undefined],
+    ['xAI, negative', { cost_in_usd_ticks: -1 }, undefined],
+    ['xAI, not whole', { cost_in_usd_ticks: 0.5 }, undefined],
+    ['Perplexity', { cost: { total_cost: 0.006, request_cost: 0.005 } }, '0.006000000'],
+    ['nobody', { cost: { currency: 'EUR' } }, undefined],
+  ])('%s', (_name, more, expected) => {
+    expect(cost(more)).toBe(expected);
+  });
+});
+
+describe('usage of the Responses API', () => {
+  it('is that of the last event alone, with the calls of its tools', () => {
+    const response = {
+      usage: { input_tokens: 10, output_tokens: 5, total_tokens: 15 },
+      output: [
+        { type: 'web_search_call', action: { type: 'search' } },
+        { type: 'web_search_call', status: 'failed' },
+        { type: 'web_search_call', action: { type: 'find_in_page' } },
+        { type: 'message' },
+        'nonsense',
+      ],
+    };
+    const expected = usage({ input: 10, output: 5, webSearches: 2 });
+    expect(usageOfResponse(response)).toEqual(expected);
+    for (const type of ['response.completed', 'response.incomplete', 'response.failed']) {
+      expect(usageOfResponseEvent({ type, response })).toEqual(expected);
+    }
+    expect(usageOfResponseEvent({ type: 'response.created', response })).toBeNull();
+    expect(usageOfResponseEvent({ type: 'response.completed' })).toBeNull();
+    expect(usageOfResponse({ usage: null })).toBeNull();
+  });
+
+  it('believes a provider that counts the calls itself', () => {
+    const response = {
+      usage: {
+        input_tokens: 10,
+        output_tokens: 5,
+        server_side_tool_usage_details: { web_search_calls: 4, file_search_calls: 1 },
+      },
+      output: [{ type: 'web_search_call', action: { type: 'search' } }],
+    };
+    expect(usageOfResponse(response)).toMatchObject({ webSearches: 4, fileSearches: 1 });
+  });
+});
+
+describe('usage in native words', () => {
+  it.each<[string, JsonObject, Partial<TokenUsage> | null]>([
+    ['Gemini without an answer yet', { usageMetadata: { promptTokenCount: 7 } }, { input: 7 }],
+    [
+      'Gemini with parts that can not be',
+      {
+        usageMetadata: {
+          promptTokenCount: 7,
+          cachedContentTokenCount: 8,
+          candidatesTokenCount: 2,
+          promptTokensDetails: [{ modality: 'AUDIO', tokenCount: 9 }, 3, { modality: 'IMAGE' }],
+        },
+      },
+      { input: 7, inputImage: 0, output: 2 },
+    ],
+    ['Gemini with nonsense', { usageMetadata: { promptTokenCount: -7 } }, null],
+    ['Ollama with a cached prompt', { eval_count: 3 }, { output: 3 }],
+    ['Ollama with nonsense', { eval_count: 3, prompt_eval_count: 'x' }, null],
+    [
+      'llama.cpp without a cache',
+      { timings: { prompt_n: 4, predicted_n: 2 } },
+      { input: 4, output: 2 },
+    ],
+    ['llama.cpp with nonsense', { timings: { prompt_n: 4 } }, null],
+    ['nothing', {}, null],
+  ])('of %s', (_name, document, expected) => {
+    expect(nativeUsageOf(document)).toEqual(expected && usage(expected));
   });
 });
 
@@ -154,5 +301,57 @@ describe('usage of Anthropic', () => {
     for (const bad of [null, {}, { input_tokens: -1, output_tokens: 1 }, { input_tokens: 1 }]) {
       expect(readAnthropicUsage(bad)).toBeNull();
     }
+  });
+
+  it('knows cache writes from their parts, or from their sum', () => {
+    const base = { input_tokens: 1, output_tokens: 1 };
+    const parts = { ephemeral_5m_input_tokens: 30, ephemeral_1h_input_tokens: 20 };
+    expect(readAnthropicUsage({ ...base, cache_creation: parts })).toEqual(
+      usage({ input: 51, cacheWrite: 30, cacheWrite1h: 20, output: 1 }),
+    );
+    expect(readAnthropicUsage({ ...base, cache_creation_input_tokens: 50 })).toEqual(
+      usage({ input: 51, cacheWrite: 50, output: 1 }),
+    );
+    const odd = { ...base, cache_creation_input_tokens: 10, cache_creation: parts };
+    expect(readAnthropicUsage(odd)).toEqual(usage({ input: 11, cacheWrite: 10, output: 1 }));
+  });
+
+  it('adds what was sampled beside the total, and nothing that is in it', () => {
+    const tokens = { input_tokens: 100, output_tokens: 10 };
+    const iterations = [
+      { type: 'message', ...tokens },
+      { type: 'compaction', ...tokens, cache_read_input_tokens: 5 },
+      { type: 'advisor_message', model: 'claude-opus-5', ...tokens },
+      { type: 'fallback_message', model: 'claude-opus-5', ...tokens },
+      { type: 'compaction', input_tokens: null },
+      'nonsense',
+    ];
+    expect(readAnthropicUsage({ ...tokens, iterations })).toEqual(
+      usage({ input: 305, cachedInput: 5, output: 30 }),
+    );
+  });
+
+  it('keeps a figure that a later event leaves out, sets to null or to nothing', () => {
+    const start = { input_tokens: 9, cache_read_input_tokens: null, output_tokens: 1 };
+    const later = {
+      input_tokens: 0,
+      cache_read_input_tokens: 0,
+      cache_creation_input_tokens: null,
+      output_tokens: 12,
+    };
+    expect(mergeAnthropicUsage(start, later)).toEqual({
+      input_tokens: 9,
+      cache_read_input_tokens: 0,
+      output_tokens: 12,
+    });
+  });
+
+  it('is told to clients of the OpenAI API with its reasoning', () => {
+    expect(toOpenAiUsage(usage({ input: 9, output: 7, reasoning: 4 }))).toMatchObject({
+      completion_tokens_details: { reasoning_tokens: 4 },
+    });
+    expect(toOpenAiUsage(usage({ input: 9, output: 7 }))).not.toHaveProperty(
+      'completion_tokens_details',
+    );
   });
 });

@@ -8,11 +8,18 @@ import { findLastMember, isNullMember, withoutMember } from '../json-bytes.ts';
 import { isJsonObject, objectsAt, parseJsonObject } from '../json-values.ts';
 import { KeptBytes } from '../kept-bytes.ts';
 import { errorEvent } from './openai-errors.ts';
-import { readOpenAiUsage, usageOfDocument } from './openai-usage.ts';
+import {
+  NATIVE_USAGE_KEYS,
+  nativeUsageOf,
+  readOpenAiUsage,
+  usageOfDocument,
+} from './openai-usage.ts';
 import { textOfDocument, textOfEvents } from './openai-text.ts';
+import { serviceOfTier } from './served-as.ts';
 
 const EMPTY = Buffer.alloc(0);
 const USAGE_KEY = '"usage"';
+const JSON_KEYS: readonly string[] = [USAGE_KEY, ...Object.values(NATIVE_USAGE_KEYS)];
 const END_MARKER = '[DONE]';
 /** A JSON answer is parsed in one go, which is fast; beyond this its end is searched for the usage, and its text is judged. */
 const KEPT_OF_JSON_BYTES = 8 * 1024 * 1024;
@@ -68,19 +75,23 @@ export class OpenAiJsonReader implements AnswerReader {
   }
 }
 
+function memberAtEnd(bytes: Buffer, key: string): string {
+  const member = findLastMember(bytes, key);
+  return member ? bytes.toString('utf8', member.valueStart, member.valueEnd) : '';
+}
+
 function usageAtEnd(bytes: Buffer): TokenUsage | null {
-  const member = findLastMember(bytes, 'usage');
-  if (!member) return null;
-  return readOpenAiUsage(
-    parseJsonObject(bytes.toString('utf8', member.valueStart, member.valueEnd)),
-  );
+  const usage = readOpenAiUsage(parseJsonObject(memberAtEnd(bytes, 'usage')));
+  // A word in its quotes, near the usage: where there is none, all of a long answer would be searched for it.
+  const tier = memberAtEnd(bytes.subarray(-TAIL_BYTES), 'service_tier').slice(1, -1);
+  return usage && { ...usage, ...serviceOfTier(tier) };
 }
 
 function usageOfBody(bytes: Buffer): TokenUsage | null {
   const usage = usageAtEnd(bytes);
-  if (usage || !bytes.includes(USAGE_KEY)) return usage;
+  if (usage || !JSON_KEYS.some((key) => bytes.includes(key))) return usage;
   const document = parseJsonObject(bytes.toString('utf8'));
-  return document && usageOfDocument(document);
+  return document && (usageOfDocument(document) ?? nativeUsageOf(document));
 }
 
 /**
@@ -90,23 +101,27 @@ function usageOfBody(bytes: Buffer): TokenUsage | null {
  */
 export class OpenAiStreamReader implements AnswerReader {
   readonly #strips: boolean;
+  /** Keys of usage in the backend's own words, where it has some: looked for in every piece, so they are few. */
+  readonly #nativeKeys: readonly string[];
   readonly #kept = new KeptBytes(KEPT_OF_STREAM_BYTES);
   readonly #splitter = new EventSplitter();
   #usage: TokenUsage | null = null;
+  #nativeUsage: TokenUsage | null = null;
   #isComplete = false;
   #endedInBlock = false;
   /** What `outputText` found, until more comes. */
   #text: string | null = null;
 
-  constructor(strips: boolean) {
+  constructor(strips: boolean, nativeKeys: readonly string[] = []) {
     this.#strips = strips;
+    this.#nativeKeys = nativeKeys;
   }
 
   push(chunk: Buffer): Buffer {
     this.#kept.add(chunk);
     this.#text = null;
     // Most pieces are whole events without a word about usage: two searches, no copy.
-    if (this.#splitter.isAtBoundary && endsWithBlankLine(chunk) && !isOfInterest(chunk)) {
+    if (this.#splitter.isAtBoundary && endsWithBlankLine(chunk) && !this.#isOfInterest(chunk)) {
       return chunk;
     }
     return join(this.#splitter.push(chunk).map((block) => this.#read(block)));
@@ -119,7 +134,7 @@ export class OpenAiStreamReader implements AnswerReader {
   }
 
   usage(): TokenUsage | null {
-    return this.#usage;
+    return this.#usage ?? this.#nativeUsage;
   }
 
   isComplete(): boolean {
@@ -144,9 +159,25 @@ export class OpenAiStreamReader implements AnswerReader {
     return this.#kept.extrapolate(isCutEvent ? bytes.toString('utf8') : text);
   }
 
+  #isOfInterest(bytes: Buffer): boolean {
+    return (
+      bytes.includes(USAGE_KEY) ||
+      bytes.includes(END_MARKER) ||
+      this.#nativeKeys.some((key) => bytes.includes(key))
+    );
+  }
+
+  /** Also beside a `usage` that is null. */
+  #readNative(block: Buffer): void {
+    if (!this.#nativeKeys.some((key) => block.includes(key))) return;
+    const document = parseJsonObject(dataOf(block) ?? '');
+    this.#nativeUsage = (document && nativeUsageOf(document)) ?? this.#nativeUsage;
+  }
+
   /** Client bytes of one block. */
   #read(block: Buffer): Buffer {
-    if (!isOfInterest(block)) return block;
+    if (!this.#isOfInterest(block)) return block;
+    this.#readNative(block);
     const member = findLastMember(block, 'usage');
     if (member && isNullMember(block, member)) {
       return this.#strips ? withoutMember(block, member) : block;
@@ -168,10 +199,6 @@ export class OpenAiStreamReader implements AnswerReader {
     if (isFiller && member) return withoutMember(block, member);
     return isUsageOnly(document) ? EMPTY : block;
   }
-}
-
-function isOfInterest(bytes: Buffer): boolean {
-  return bytes.includes(USAGE_KEY) || bytes.includes(END_MARKER);
 }
 
 function isFinished({ finish_reason: reason }: JsonObject): boolean {

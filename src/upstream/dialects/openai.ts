@@ -5,6 +5,7 @@ import { bodyFor, injectsUsage } from '../request-body.ts';
 import type { Dialect } from './dialect.ts';
 import { ErrorReader } from './error-reader.ts';
 import { OpenAiJsonReader, OpenAiStreamReader } from './openai-answers.ts';
+import { NATIVE_USAGE_KEYS } from './openai-usage.ts';
 
 type OpenAiType = Exclude<BackendType, 'anthropic'>;
 
@@ -23,6 +24,15 @@ const VARIANTS: Readonly<
   exo: { base: '/v1', routes: ['chat'] },
   generic: { base: '/v1', routes: ALL_ROUTES },
   simulated: { base: '/v1', routes: ALL_ROUTES },
+};
+
+/** Backends that can forget `usage` in a stream for figures of their own; what a generic one is nobody knows. */
+const NATIVE_KEYS: Partial<Record<BackendType, readonly string[]>> = {
+  google: [NATIVE_USAGE_KEYS.google],
+  ollama: [NATIVE_USAGE_KEYS.ollama],
+  llamacpp: [NATIVE_USAGE_KEYS.llamacpp],
+  lmstudio: [NATIVE_USAGE_KEYS.llamacpp],
+  generic: Object.values(NATIVE_USAGE_KEYS),
 };
 
 const ROUTE_PATHS: Readonly<Record<ModelRoute, string>> = {
@@ -48,7 +58,7 @@ export function openAiDialect(backend: BackendSettings, type: OpenAiType): Diale
     },
     reader(attempt, { status, isStream }) {
       if (status >= 400) return new ErrorReader(apiKey, (body) => body);
-      if (isStream) return new OpenAiStreamReader(injectsUsage(attempt));
+      if (isStream) return new OpenAiStreamReader(injectsUsage(attempt), NATIVE_KEYS[type]);
       return new OpenAiJsonReader(attempt.request.route);
     },
   };
