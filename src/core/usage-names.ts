@@ -1,9 +1,9 @@
 /** Usage in the words of the wire: of the ledger's route, of exports, and of traffic that is read back. */
-import type { TokenUsage } from './usage.ts';
+import type { DearerService, TokenUsage } from './usage.ts';
 
-type Tokens = Omit<TokenUsage, 'reportedCostUsd'>;
+type Counts = Required<Omit<TokenUsage, 'reportedCostUsd' | keyof DearerService>>;
 
-/** Every kind of tokens has a name here, or this does not compile. New ones come last: a column keeps its place. */
+/** Every kind of tokens and calls has a name here, or this does not compile. New ones come last: a column keeps its place. */
 const NAMES = {
   input: 'input_tokens',
   cachedInput: 'cached_input_tokens',
@@ -13,15 +13,27 @@ const NAMES = {
   output: 'output_tokens',
   reasoning: 'reasoning_tokens',
   outputAudio: 'output_audio_tokens',
-} as const satisfies Readonly<Record<keyof Tokens, string>>;
+  inputImage: 'input_image_tokens',
+  outputImage: 'output_image_tokens',
+  webSearches: 'web_searches',
+  fileSearches: 'file_searches',
+  searchSources: 'search_sources',
+  webFetches: 'web_fetches',
+  codeExecutions: 'code_executions',
+} as const satisfies Readonly<Record<keyof Counts, string>>;
 
 /** Each kind with its name. */
-export const TOKEN_NAMES = Object.entries(NAMES) as readonly (readonly [keyof Tokens, string])[];
+export const COUNT_NAMES = Object.entries(NAMES) as readonly (readonly [keyof Counts, string])[];
 
-/** A usage as JSON. A kind that was not known yet when an entry was made is 0 in it. */
+/** How a call was served, and what its provider said it cost. */
+export const SERVICE_NAMES = ['speed', 'region', 'reported_cost_usd'] as const;
+
+/** A usage as JSON. Null is what the provider did not tell, which for images is not the same as 0. */
 export function usageJson(usage: TokenUsage): Readonly<Record<string, number | string | null>> {
   return {
-    ...Object.fromEntries(TOKEN_NAMES.map(([kind, name]) => [name, usage[kind] ?? 0])),
+    ...Object.fromEntries(COUNT_NAMES.map(([kind, name]) => [name, usage[kind] ?? null])),
+    speed: usage.speed ?? null,
+    region: usage.region ?? null,
     reported_cost_usd: usage.reportedCostUsd ?? null,
   };
 }

@@ -1,7 +1,9 @@
+export const SPEEDS = ['priority', 'ultrafast', 'fast'] as const;
+
 /** How a provider serves a call, where it bills that above its listed rates. JSON-safe, as all of a usage is. */
 export interface DearerService {
   /** OpenAI's priority and ultrafast tiers, Anthropic's fast mode. */
-  readonly speed?: 'priority' | 'ultrafast' | 'fast';
+  readonly speed?: (typeof SPEEDS)[number];
   /** Inference in one region only, at Anthropic. */
   readonly region?: 'us';
 }

@@ -1,5 +1,5 @@
 /** The ledger's part of the OpenAPI document. */
-import { TOKEN_NAMES } from '../core/usage-names.ts';
+import { COUNT_NAMES } from '../core/usage-names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -12,11 +12,16 @@ const orNull = (schema: Json, description: string): Json => ({
   description,
 });
 
+const countOrNull: Json = { ...count, type: ['integer', 'null'] };
+
 const USAGE: Json = {
   type: ['object', 'null'],
-  description: 'Tokens by kind; the other kinds are parts of input_tokens and output_tokens',
+  description:
+    'Tokens and calls by kind; the other tokens are parts of input_tokens and output_tokens. Null: the provider did not tell',
   properties: {
-    ...Object.fromEntries(TOKEN_NAMES.map(([, name]) => [name, count])),
+    ...Object.fromEntries(COUNT_NAMES.map(([, name]) => [name, countOrNull])),
+    speed: orNull(text, 'priority, ultrafast or fast: how the provider served the call'),
+    region: orNull(text, 'us: where the provider served it, when it bills that above its list'),
     reported_cost_usd: orNull(text, 'What the provider said the call cost; it then is the charge'),
   },
 };

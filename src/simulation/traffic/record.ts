@@ -1,6 +1,6 @@
 /** One record of a file: its fields by name, read as what they should be, with errors that name the place. */
-import { TOKEN_NAMES } from '../../core/usage-names.ts';
-import { NO_USAGE, type TokenUsage } from '../../core/usage.ts';
+import { COUNT_NAMES } from '../../core/usage-names.ts';
+import { NO_USAGE, SPEEDS, type TokenUsage } from '../../core/usage.ts';
 import { parseInstant } from './instants.ts';
 import { TrafficError } from './traffic-request.ts';
 
@@ -114,11 +114,17 @@ export class TrafficRecord {
 
   /** Usage in the names of Nexus's own exports. Only input and output have to be there. */
   usage(): TokenUsage {
-    const kinds = TOKEN_NAMES.map(([kind, name]) => {
+    const counts = COUNT_NAMES.flatMap(([kind, name]) => {
       const isTotal = kind === 'input' || kind === 'output';
-      return [kind, this.tokens(name, isTotal ? undefined : 0)];
+      return isTotal || this.has(name) ? [[kind, this.tokens(name)] as const] : [];
     });
-    return { ...NO_USAGE, ...Object.fromEntries(kinds) };
+    const speed = SPEEDS.find((known) => known === this.value('speed'));
+    return {
+      ...NO_USAGE,
+      ...Object.fromEntries(counts),
+      ...(speed !== undefined && { speed }),
+      ...(this.value('region') === 'us' && { region: 'us' as const }),
+    };
   }
 }
 
