@@ -64,6 +64,17 @@ function percentOf(value: number, percent: number): number {
   return Math.ceil((value * percent) / 100);
 }
 
+/** What no tokenizer counts, at the most that it can be. */
+function boundOfKnown({
+  tokenIds,
+  statedTokens,
+  statedBound,
+  mediaTokens,
+  mediaBound,
+}: Prompt): number {
+  return tokenIds + Math.max(statedBound, statedTokens) + Math.max(mediaBound, mediaTokens);
+}
+
 /** Counts by characters, for a model without a known tokenizer. */
 function countRoughly(prompt: Prompt): TokenCount {
   let chars = 0;
@@ -72,7 +83,7 @@ function countRoughly(prompt: Prompt): TokenCount {
     chars += text.length;
     isAscii &&= Buffer.byteLength(text) === text.length;
   }
-  const known = prompt.tokenIds + prompt.mediaTokens;
+  const known = prompt.tokenIds + prompt.statedTokens + prompt.mediaTokens;
   const tokens = heuristicTokens(chars);
   let bound = tokens;
   if (!isAscii) {
@@ -81,8 +92,7 @@ function countRoughly(prompt: Prompt): TokenCount {
   }
   return {
     tokens: tokens + known,
-    bound:
-      Math.max(bound, tokens) + prompt.tokenIds + Math.max(prompt.mediaBound, prompt.mediaTokens),
+    bound: Math.max(bound, tokens) + boundOfKnown(prompt),
     tier: 'heuristic',
     premiums: prompt.premiums(),
   };
@@ -96,8 +106,9 @@ function combine(
 ): TokenCount {
   const counted = sure.tokens + prompt.overhead;
   const most = sure.bound + prompt.overhead + doubtful.bound + prompt.doubtfulOverhead;
-  const tokens = percentOf(counted, tokenizer.percent) + prompt.tokenIds + prompt.mediaTokens;
-  const bound = percentOf(most, tokenizer.boundPercent) + prompt.tokenIds + prompt.mediaBound;
+  const known = prompt.tokenIds + prompt.statedTokens + prompt.mediaTokens;
+  const tokens = percentOf(counted, tokenizer.percent) + known;
+  const bound = percentOf(most, tokenizer.boundPercent) + boundOfKnown(prompt);
   const isWhole = sure.isWhole && doubtful.isWhole;
   return {
     tokens,
