@@ -9,6 +9,7 @@ import type { Clock } from './core/clock.ts';
 import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
 import type { Settings } from './core/settings.ts';
+import type { TokenCalibration } from './core/tokens.ts';
 import type { Upstream } from './core/upstream.ts';
 import { createClocks, type Clocks } from './control/create-clocks.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
@@ -31,6 +32,7 @@ import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
 import { createPriceBook } from './metering/price-book.ts';
+import { createTokenCalibration } from './metering/token-calibration.ts';
 import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
 import { createRouter, type Router } from './routing/router.ts';
 import { startInspection, type Inspection } from './telemetry/inspection.ts';
@@ -137,6 +139,7 @@ interface Engine {
   readonly log: ClosableLog;
   readonly ledger: OpenLedger;
   readonly tokens: WarmTokenCounter;
+  readonly calibration: TokenCalibration;
   readonly upstream: Upstream;
   readonly control: ControlPlane;
   readonly router: Router;
@@ -171,6 +174,8 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   closers.add(() => ledger.close());
   const tokens = createTokenCounter({ log });
   closers.add(() => tokens.close());
+  const calibration = createTokenCalibration({ tierOf: tokens.tierOf });
+  calibration.recall(ledger);
   const upstream = await createUpstream({
     backends: settings.backends,
     log,
@@ -216,6 +221,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     resolveAlias: (model) => router.resolve(model).model,
     pending: (backend) => load.pending(backend),
+    calibration: () => calibration.readings(),
   });
   closers.add(() => observation.stop());
   return {
@@ -224,6 +230,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     log,
     ledger,
     tokens,
+    calibration,
     upstream,
     control,
     router,
@@ -257,6 +264,7 @@ function servicesOf(engine: Engine, gate: Gate): Services {
       log,
     }),
     tokens,
+    calibration: engine.calibration,
     upstream,
     router,
     facts: observation.facts,

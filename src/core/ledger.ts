@@ -46,6 +46,8 @@ export interface Charge {
   readonly exactPico: string;
   readonly basis: ChargeBasis;
   readonly usage: TokenUsage;
+  /** Input tokens by the built-in factors, where the usage shows how far they were off. */
+  readonly estimatedInput?: number;
 }
 
 export interface MonthTotals {
@@ -85,6 +87,8 @@ export interface LedgerEntry {
   readonly basis: ChargeBasis | null;
   readonly exactPico: string | null;
   readonly usage: TokenUsage | null;
+  /** See `Charge`. */
+  readonly estimatedInput?: number;
   readonly priceVersion: string;
   /** Why, in a few words: `client gone`, `crash recovery`, ... */
   readonly note: string | null;

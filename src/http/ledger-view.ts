@@ -42,6 +42,7 @@ function entryJson(entry: LedgerEntry): object {
             reasoning_tokens: usage.reasoning,
             output_audio_tokens: usage.outputAudio,
           },
+    estimated_input_tokens: entry.estimatedInput ?? null,
     price_version: entry.priceVersion,
     note: entry.note,
   };

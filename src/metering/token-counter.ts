@@ -10,7 +10,7 @@
 import type { Log } from '../core/log.ts';
 import type { ModelRequest } from '../core/request.ts';
 import type { TokenCounter } from '../core/tokens.ts';
-import type { TokenCount } from '../core/usage.ts';
+import type { ScalableCount, TokenCount } from '../core/usage.ts';
 import { countInPieces } from './count-in-pieces.ts';
 import { CountingPool } from './counting-pool.ts';
 import { EncodingShelf } from './encoding-shelf.ts';
@@ -95,6 +95,13 @@ function countRoughly(prompt: Prompt): TokenCount {
     bound: Math.max(bound, tokens) + boundOfKnown(prompt),
     tier: 'heuristic',
     premiums: prompt.premiums(),
+    scalable: {
+      tokens,
+      others: known,
+      // Another script costs up to a token for each byte, which no ratio of ASCII tells: what it adds stays.
+      othersBound: Math.max(0, bound - tokens) + boundOfKnown(prompt),
+      isTextOnly: isAscii && known === 0 && prompt.mediaBound === 0,
+    },
   };
 }
 
@@ -106,15 +113,24 @@ function combine(
 ): TokenCount {
   const counted = sure.tokens + prompt.overhead;
   const most = sure.bound + prompt.overhead + doubtful.bound + prompt.doubtfulOverhead;
-  const known = prompt.tokenIds + prompt.statedTokens + prompt.mediaTokens;
-  const tokens = percentOf(counted, tokenizer.percent) + known;
+  const { statedTokens, tokenIds, mediaTokens } = prompt;
+  const text = percentOf(counted, tokenizer.percent) + statedTokens;
+  const others = tokenIds + mediaTokens;
   const bound = percentOf(most, tokenizer.boundPercent) + boundOfKnown(prompt);
   const isWhole = sure.isWhole && doubtful.isWhole;
+  const allowance = percentOf(doubtful.bound + prompt.doubtfulOverhead, tokenizer.boundPercent);
+  const scalable: ScalableCount = {
+    tokens: text,
+    others,
+    othersBound: allowance + boundOfKnown(prompt) - statedTokens,
+    isTextOnly: others === 0 && prompt.mediaBound === 0,
+  };
   return {
-    tokens,
-    bound: Math.max(bound, tokens),
+    tokens: text + others,
+    bound: Math.max(bound, text + others),
     tier: isWhole ? tokenizer.tier : 'heuristic',
     premiums: prompt.premiums(),
+    ...(isWhole && tokenizer.tier === 'approximation' && { scalable }),
   };
 }
 
