@@ -10,6 +10,9 @@ const MOST_BYTES = 4 * 1024 * 1024;
 const MOST_UNPACKED = 2 * 1024 * 1024;
 /** Objects with a type that are looked at; a book of 1,000 pages has some 5,000. */
 const MOST_TYPES = 20_000;
+/** Trees and packed streams among them; a book of 1,000 pages has some 50 of each. */
+const MOST_TREES = 1000;
+const MOST_STREAMS = 200;
 /** A dictionary's own bytes around its type, in which its count is sought. */
 const DICTIONARY_BYTES = 256;
 /** No vendor takes longer documents; a file that claims more pages has them counted as this many. */
@@ -25,17 +28,24 @@ interface Look {
   pages: number;
   /** The largest count of a page tree, which is that of its root. */
   treeCount: number;
-  /** Objects with a type that may still be looked at. */
+  /** Objects with a type, and trees, that may still be looked at. */
   types: number;
+  trees: number;
   /** Where packed object streams begin. */
   readonly packedAt: number[];
 }
 
-/** Name of the type behind `/Type` at `at`: `Page`, `Pages`, `ObjStm`, ... */
-function typeNameAt(bytes: Buffer, at: number): string | null {
-  return (
-    /^\/Type\s{0,8}\/([A-Za-z]{1,12})/.exec(bytes.toString('latin1', at, at + 32))?.[1] ?? null
-  );
+const SLASH = 0x2f;
+/** First letters of the names that count: `Page` and `Pages`, and `ObjStm`. */
+const INITIALS: ReadonlySet<number | undefined> = new Set([0x50, 0x4f]);
+
+/** Name of the type behind `/Type` at `at` where it is one that counts: `Page`, `Pages` or `ObjStm`. */
+function typeNameAt(bytes: Buffer, at: number): string | undefined {
+  let start = at + '/Type'.length;
+  while (start < at + 16 && bytes.readUInt8(Math.min(start, bytes.length - 1)) <= 0x20) start += 1;
+  // By bytes first: most types are fonts and the like, and a string of each takes ten times as long.
+  if (bytes[start] !== SLASH || !INITIALS.has(bytes[start + 1])) return undefined;
+  return /^(Pages?|ObjStm)(?![A-Za-z])/.exec(bytes.toString('latin1', start + 1, start + 10))?.[1];
 }
 
 function treeCountAt(bytes: Buffer, at: number): number {
@@ -53,8 +63,11 @@ function lookAt(bytes: Buffer, look: Look): void {
     look.types -= 1;
     const name = typeNameAt(bytes, at);
     if (name === 'Page') look.pages += 1;
-    else if (name === 'Pages') look.treeCount = Math.max(look.treeCount, treeCountAt(bytes, at));
-    else if (name === 'ObjStm') look.packedAt.push(at);
+    else if (name === 'Pages' && look.trees > 0) {
+      look.trees -= 1;
+      look.treeCount = Math.max(look.treeCount, treeCountAt(bytes, at));
+    }
+    if (name === 'ObjStm') look.packedAt.push(at);
     at = bytes.indexOf('/Type', at + 1);
   }
 }
@@ -63,6 +76,7 @@ function lookAt(bytes: Buffer, look: Look): void {
 function lookInside(bytes: Buffer, look: Look): boolean {
   let room = MOST_UNPACKED;
   let end = 0;
+  if (look.packedAt.length > MOST_STREAMS) return false;
   for (const at of look.packedAt.splice(0)) {
     // Inside the stream before: not a stream of its own. Skipping it keeps the search linear for any file.
     if (at < end) continue;
@@ -91,7 +105,7 @@ export function pdfPages(base64: string): PdfPages | null {
   const isWhole = base64.length <= most;
   const bytes = Buffer.from(isWhole ? base64 : base64.slice(0, most), 'base64');
   if (!bytes.toString('latin1', 0, 1024).includes('%PDF-')) return null;
-  const look: Look = { pages: 0, treeCount: 0, types: MOST_TYPES, packedAt: [] };
+  const look: Look = { pages: 0, treeCount: 0, types: MOST_TYPES, trees: MOST_TREES, packedAt: [] };
   lookAt(bytes, look);
   const isUnpacked = lookInside(bytes, look);
   // What was not looked at is taken to have as many pages as what was.
