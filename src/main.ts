@@ -163,6 +163,19 @@ function openLog({ settings, logStream, warnings = [] }: GatewayOptions): Closab
   return log;
 }
 
+/** Counting, and what earlier bills taught about it. */
+function startCounting(
+  log: ClosableLog,
+  ledger: OpenLedger,
+  closers: Closers,
+): Pick<Engine, 'tokens' | 'calibration'> {
+  const tokens = createTokenCounter({ log });
+  closers.add(() => tokens.close());
+  const calibration = createTokenCalibration({ tierOf: (model) => tokens.tierOf(model) });
+  calibration.recall(ledger);
+  return { tokens, calibration };
+}
+
 async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
   const { settings, version } = options;
   const log = openLog(options);
@@ -172,10 +185,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
   const ledger = openBooks(settings, cycle, clock, log);
   closers.add(() => ledger.close());
-  const tokens = createTokenCounter({ log });
-  closers.add(() => tokens.close());
-  const calibration = createTokenCalibration({ tierOf: tokens.tierOf });
-  calibration.recall(ledger);
+  const { tokens, calibration } = startCounting(log, ledger, closers);
   const upstream = await createUpstream({
     backends: settings.backends,
     log,

@@ -15,7 +15,7 @@
 
 export const MILLION = 1_000_000;
 /** Samples that are kept; older ones are forgotten. */
-export const WINDOW = 1024;
+const WINDOW = 1024;
 const RECENT = 64;
 /** Share of the tokens that may be billed above the ratio for holds, and share that may be left without a hold. */
 const ABOVE_SHARE = 0.005;

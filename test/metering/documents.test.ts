@@ -43,7 +43,7 @@ describe('the pages of a PDF', () => {
     ],
     [
       'outlines with a count of their own',
-      pdfOf('<< /Type /Outlines /Count 500 >>', ...[openPage()]),
+      pdfOf('<< /Type /Outlines /Count 500 >>', openPage()),
       1,
     ],
     [
