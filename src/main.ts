@@ -8,8 +8,8 @@ import { periodAt, type BillingCycle } from './core/billing-period.ts';
 import type { Clock } from './core/clock.ts';
 import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
+import type { ModelRequest } from './core/request.ts';
 import type { Settings } from './core/settings.ts';
-import type { TokenCalibration } from './core/tokens.ts';
 import type { Upstream } from './core/upstream.ts';
 import { createClocks, type Clocks } from './control/create-clocks.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
@@ -31,9 +31,8 @@ import type { Services } from './http/services.ts';
 import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
+import { startCounting, type Counting } from './metering/counting.ts';
 import { createPriceBook } from './metering/price-book.ts';
-import { createTokenCalibration } from './metering/token-calibration.ts';
-import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
 import { createRouter, type Router } from './routing/router.ts';
 import { startInspection, type Inspection } from './telemetry/inspection.ts';
 import { createLog, type ClosableLog } from './telemetry/log.ts';
@@ -138,8 +137,7 @@ interface Engine {
   readonly clocks: Clocks;
   readonly log: ClosableLog;
   readonly ledger: OpenLedger;
-  readonly tokens: WarmTokenCounter;
-  readonly calibration: TokenCalibration;
+  readonly counting: Counting;
   readonly upstream: Upstream;
   readonly control: ControlPlane;
   readonly router: Router;
@@ -148,7 +146,10 @@ interface Engine {
   readonly inspection: Inspection;
 }
 
-function openLog({ settings, logStream, warnings = [] }: GatewayOptions): ClosableLog {
+function openLog(
+  { settings, logStream, warnings = [] }: GatewayOptions,
+  closers: Closers,
+): ClosableLog {
   const secrets = [
     settings.server.apiKey,
     ...settings.backends.map(({ apiKey }) => apiKey),
@@ -159,39 +160,35 @@ function openLog({ settings, logStream, warnings = [] }: GatewayOptions): Closab
     logStream ?? process.stdout,
     secrets.filter((key) => key !== null),
   );
+  closers.add(() => log.close());
   for (const warning of warnings) log.warn(warning);
   return log;
 }
 
-/** Counting, and what earlier bills taught about it. */
-function startCounting(
-  log: ClosableLog,
-  ledger: OpenLedger,
-  closers: Closers,
-): Pick<Engine, 'tokens' | 'calibration'> {
-  const tokens = createTokenCounter({ log });
-  closers.add(() => tokens.close());
-  const calibration = createTokenCalibration({ tierOf: (model) => tokens.tierOf(model) });
-  calibration.recall(ledger);
-  return { tokens, calibration };
+/** What the simulated backends report: the gateway's own count. */
+async function countFor(
+  { tokens }: Counting,
+  request: Pick<ModelRequest, 'route' | 'body'>,
+  model: string,
+): Promise<number> {
+  return (await tokens.count(request, model)).tokens;
 }
 
 async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
   const { settings, version } = options;
-  const log = openLog(options);
-  closers.add(() => log.close());
+  const log = openLog(options, closers);
   const clocks = createClocks(settings, options.startAtMs);
   const { clock, ioClock } = clocks;
   const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
   const ledger = openBooks(settings, cycle, clock, log);
   closers.add(() => ledger.close());
-  const { tokens, calibration } = startCounting(log, ledger, closers);
+  const counting = startCounting(log, ledger);
+  closers.add(() => counting.tokens.close());
   const upstream = await createUpstream({
     backends: settings.backends,
     log,
     clock: ioClock,
-    // The simulated backends report what the gateway's own counter counts.
-    countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
+    countTokens: (body, model, route) => countFor(counting, { body, route }, model),
   });
   closers.add(() => upstream.close());
   const inspection = await startInspection({
@@ -231,7 +228,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     resolveAlias: (model) => router.resolve(model).model,
     pending: (backend) => load.pending(backend),
-    calibration: () => calibration.readings(),
+    calibration: () => counting.calibration.readings(),
   });
   closers.add(() => observation.stop());
   return {
@@ -239,8 +236,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     clocks,
     log,
     ledger,
-    tokens,
-    calibration,
+    counting,
     upstream,
     control,
     router,
@@ -256,7 +252,7 @@ interface Gate {
 }
 
 function servicesOf(engine: Engine, gate: Gate): Services {
-  const { options, clocks, log, ledger, tokens, upstream, control, router, load, observation } =
+  const { options, clocks, log, ledger, counting, upstream, control, router, load, observation } =
     engine;
   const { settings, version } = options;
   return {
@@ -273,8 +269,7 @@ function servicesOf(engine: Engine, gate: Gate): Services {
       unknownPrice: settings.routing.budget?.unknownPrice ?? 'conservative',
       log,
     }),
-    tokens,
-    calibration: engine.calibration,
+    ...counting,
     upstream,
     router,
     facts: observation.facts,
@@ -354,7 +349,7 @@ async function drain(
 
 async function build(options: GatewayOptions, closers: Closers): Promise<Gateway> {
   const engine = await startEngine(options, closers);
-  const { log, tokens, control } = engine;
+  const { log, counting, control } = engine;
   const gate: Gate = { isOpen: true, giveUp: new AbortController() };
   await atMost(control.probeAll(), FIRST_PROBE_MS);
   const doors = await openDoors(engine, servicesOf(engine, gate), closers);
@@ -368,7 +363,7 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
   for (const line of summary) log.info(line.replace(/ {2,}/, ': '));
   // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
   const models = options.settings.backends.flatMap((backend) => backend.models);
-  void tokens.warmUp(models).catch(() => undefined);
+  void counting.tokens.warmUp(models).catch(() => undefined);
   let stopping: Promise<void> | null = null;
   return {
     url,

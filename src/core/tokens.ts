@@ -36,12 +36,17 @@ export interface CalibrationReading {
   readonly ratios: { readonly estimate: number; readonly hold: number } | null;
 }
 
+/** The part of the ledger from which is learned again after a restart. */
+export interface RememberedCharges {
+  entries(query: EntryQuery): readonly LedgerEntry[];
+}
+
 /** What bills have taught about the estimates of models whose tokenizer is not public. Synchronous. */
 export interface TokenCalibration {
   /** The count as this backend will probably bill it, and at the most. Exact counts come back as they are. */
   calibrated(backend: string, model: string, count: TokenCount): TokenCount;
   learn(sample: InputSample): void;
   /** Learns from the ledger what an earlier process had learned. */
-  recall(ledger: { entries(query: EntryQuery): readonly LedgerEntry[] }): void;
+  recall(ledger: RememberedCharges): void;
   readings(): readonly CalibrationReading[];
 }

@@ -5,8 +5,12 @@
  * The ledger is its memory: a charge that shows a ratio is stored with the estimate it was held by, so that a restart finds
  * the samples where the money is, and nothing has to be kept in step with it.
  */
-import type { EntryQuery, LedgerEntry } from '../core/ledger.ts';
-import type { CalibrationReading, InputSample, TokenCalibration } from '../core/tokens.ts';
+import type {
+  CalibrationReading,
+  InputSample,
+  RememberedCharges,
+  TokenCalibration,
+} from '../core/tokens.ts';
 import type { TokenCount, TokenTier } from '../core/usage.ts';
 import { MILLION, RatioWindow, type Ratios } from './ratio-window.ts';
 
@@ -42,9 +46,7 @@ function bounded(millionths: number): number {
 }
 
 /** The samples that the newest charges of a ledger hold, oldest first. */
-function samplesOf(ledger: {
-  entries(query: EntryQuery): readonly LedgerEntry[];
-}): readonly InputSample[] {
+function samplesOf(ledger: RememberedCharges): readonly InputSample[] {
   const samples: InputSample[] = [];
   let beforeSeq: number | undefined;
   for (let page = 0; page < RECALL_PAGES; page += 1) {
@@ -95,7 +97,7 @@ class LearnedCalibration implements TokenCalibration {
     }
   }
 
-  recall(ledger: { entries(query: EntryQuery): readonly LedgerEntry[] }): void {
+  recall(ledger: RememberedCharges): void {
     for (const sample of samplesOf(ledger)) this.learn(sample);
   }
 

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
-import type { EntryQuery, LedgerEntry } from '../../src/core/ledger.ts';
-import type { TokenCalibration } from '../../src/core/tokens.ts';
+import type { LedgerEntry } from '../../src/core/ledger.ts';
+import type { RememberedCharges, TokenCalibration } from '../../src/core/tokens.ts';
 import type { TokenCount } from '../../src/core/usage.ts';
 import { createTokenCalibration } from '../../src/metering/token-calibration.ts';
 import { randomFrom } from '../support/random-from.ts';
@@ -154,7 +154,7 @@ describe('what bills teach', () => {
 
 describe('recalling from the ledger', () => {
   /** A ledger of charges, newest first, of which every second one shows a ratio. */
-  function ledgerOf(charges: number): { entries(query: EntryQuery): readonly LedgerEntry[] } {
+  function ledgerOf(charges: number): RememberedCharges {
     return {
       entries({ kind, limit, beforeSeq = charges + 1 }) {
         expect(kind).toBe('charge');
