@@ -8,6 +8,7 @@ import { periodAt, type BillingCycle } from './core/billing-period.ts';
 import type { Clock } from './core/clock.ts';
 import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
+import type { ModelRequest } from './core/request.ts';
 import type { Settings } from './core/settings.ts';
 import type { Upstream } from './core/upstream.ts';
 import { createClocks, type Clocks } from './control/create-clocks.ts';
@@ -31,8 +32,8 @@ import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
 import { costOf } from './metering/cost.ts';
+import { startCounting, type Counting } from './metering/counting.ts';
 import { createPriceBook } from './metering/price-book.ts';
-import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
 import { createRouter, type Router } from './routing/router.ts';
 import { startInspection, type Inspection } from './telemetry/inspection.ts';
 import { createLog, type ClosableLog } from './telemetry/log.ts';
@@ -137,7 +138,7 @@ interface Engine {
   readonly clocks: Clocks;
   readonly log: ClosableLog;
   readonly ledger: OpenLedger;
-  readonly tokens: WarmTokenCounter;
+  readonly counting: Counting;
   readonly upstream: Upstream;
   readonly control: ControlPlane;
   readonly router: Router;
@@ -146,7 +147,10 @@ interface Engine {
   readonly inspection: Inspection;
 }
 
-function openLog({ settings, logStream, warnings = [] }: GatewayOptions): ClosableLog {
+function openLog(
+  { settings, logStream, warnings = [] }: GatewayOptions,
+  closers: Closers,
+): ClosableLog {
   const secrets = [
     settings.server.apiKey,
     ...settings.backends.map(({ apiKey }) => apiKey),
@@ -157,27 +161,35 @@ function openLog({ settings, logStream, warnings = [] }: GatewayOptions): Closab
     logStream ?? process.stdout,
     secrets.filter((key) => key !== null),
   );
+  closers.add(() => log.close());
   for (const warning of warnings) log.warn(warning);
   return log;
 }
 
+/** What the simulated backends report: the gateway's own count. */
+async function countFor(
+  { tokens }: Counting,
+  request: Pick<ModelRequest, 'route' | 'body'>,
+  model: string,
+): Promise<number> {
+  return (await tokens.count(request, model)).tokens;
+}
+
 async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
   const { settings, version } = options;
-  const log = openLog(options);
-  closers.add(() => log.close());
+  const log = openLog(options, closers);
   const clocks = createClocks(settings, options.startAtMs);
   const { clock, ioClock } = clocks;
   const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
   const ledger = openBooks(settings, cycle, clock, log);
   closers.add(() => ledger.close());
-  const tokens = createTokenCounter({ log });
-  closers.add(() => tokens.close());
+  const counting = startCounting(log, ledger);
+  closers.add(() => counting.tokens.close());
   const upstream = await createUpstream({
     backends: settings.backends,
     log,
     clock: ioClock,
-    // The simulated backends report what the gateway's own counter counts.
-    countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
+    countTokens: (body, model, route) => countFor(counting, { body, route }, model),
   });
   closers.add(() => upstream.close());
   const inspection = await startInspection({
@@ -217,6 +229,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     resolveAlias: (model) => router.resolve(model).model,
     pending: (backend) => load.pending(backend),
+    calibration: () => counting.calibration.readings(),
   });
   closers.add(() => observation.stop());
   return {
@@ -224,7 +237,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     clocks,
     log,
     ledger,
-    tokens,
+    counting,
     upstream,
     control,
     router,
@@ -240,7 +253,7 @@ interface Gate {
 }
 
 function servicesOf(engine: Engine, gate: Gate): Services {
-  const { options, clocks, log, ledger, tokens, upstream, control, router, load, observation } =
+  const { options, clocks, log, ledger, counting, upstream, control, router, load, observation } =
     engine;
   const { settings, version } = options;
   return {
@@ -257,7 +270,7 @@ function servicesOf(engine: Engine, gate: Gate): Services {
       unknownPrice: settings.routing.budget?.unknownPrice ?? 'conservative',
       log,
     }),
-    tokens,
+    ...counting,
     upstream,
     router,
     facts: observation.facts,
@@ -337,7 +350,7 @@ async function drain(
 
 async function build(options: GatewayOptions, closers: Closers): Promise<Gateway> {
   const engine = await startEngine(options, closers);
-  const { log, tokens, control } = engine;
+  const { log, counting, control } = engine;
   const gate: Gate = { isOpen: true, giveUp: new AbortController() };
   await atMost(control.probeAll(), FIRST_PROBE_MS);
   const doors = await openDoors(engine, servicesOf(engine, gate), closers);
@@ -351,7 +364,7 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
   for (const line of summary) log.info(line.replace(/ {2,}/, ': '));
   // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
   const models = options.settings.backends.flatMap((backend) => backend.models);
-  void tokens.warmUp(models).catch(() => undefined);
+  void counting.tokens.warmUp(models).catch(() => undefined);
   let stopping: Promise<void> | null = null;
   return {
     url,

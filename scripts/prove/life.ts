@@ -16,6 +16,7 @@ import type { Services } from '../../src/http/services.ts';
 import { openLedger, type OpenLedger } from '../../src/ledger/ledger.ts';
 import { costOf } from '../../src/metering/cost.ts';
 import { createPriceBook } from '../../src/metering/price-book.ts';
+import { createTokenCalibration } from '../../src/metering/token-calibration.ts';
 import { createRouter } from '../../src/routing/router.ts';
 import { AdmissionCheck } from './admission-check.ts';
 import type { Calendar } from './calendar.ts';
@@ -213,6 +214,7 @@ export class Life implements DiskOwner, Watched {
         log: this.#log,
       }),
       tokens: questionCounter(this.counting),
+      calibration: createTokenCalibration({ tierOf: () => 'exact' }),
       upstream,
       router: watchedRouter(createRouter(settings.routing), this),
       facts: watchedFacts(this, this.#ground),

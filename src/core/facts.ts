@@ -28,6 +28,16 @@ export interface AttemptBegan {
   readonly held: NanoUsd;
 }
 
+/** A provider's own count of the input of one attempt, beside the estimate that its hold was made with. */
+export interface InputMeasured {
+  /** As sent. */
+  readonly model: string;
+  readonly tier: TokenTier;
+  /** Tokens, neither of them 0. */
+  readonly estimated: number;
+  readonly actual: number;
+}
+
 /** One attempt ended, as health and load see it. */
 export interface AttemptEnded {
   readonly backend: string;
@@ -75,6 +85,7 @@ export interface Facts {
   tokensCounted(fact: TokensCounted): void;
   /** Followed by another of the same request, or by its `requestEnded`. */
   attemptBegan?(fact: AttemptBegan): void;
+  inputMeasured?(fact: InputMeasured): void;
   attemptEnded(fact: AttemptEnded): void;
   requestEnded(fact: RequestEnded): void;
 }

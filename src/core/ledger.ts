@@ -62,6 +62,8 @@ export interface Charge {
   readonly exactPico: string;
   readonly basis: ChargeBasis;
   readonly usage: TokenUsage;
+  /** Input tokens by the built-in factors, where the usage shows how far they were off. */
+  readonly estimatedInput?: number;
 }
 
 export interface MonthTotals {
@@ -103,6 +105,8 @@ export interface LedgerEntry {
   readonly basis: ChargeBasis | null;
   readonly exactPico: string | null;
   readonly usage: TokenUsage | null;
+  /** See `Charge`. */
+  readonly estimatedInput?: number;
   readonly priceVersion: string;
   /** The kept price; null in entries of an older format, which can not be recomputed. */
   readonly priceId: string | null;

@@ -89,6 +89,18 @@ export interface PremiumRates extends DearerService {
   readonly serverTools?: ServerToolBounds;
 }
 
+/** The part of a count that rests on a tokenizer which is only like the model's own: what is billed can correct it. */
+export interface ScalableCount {
+  /** Tokens of text and its frames, by the built-in factors. */
+  readonly tokens: number;
+  /** Everything beside: media, ids of tokens. No ratio applies to it. */
+  readonly others: number;
+  /** What the bound adds to text: allowances for what a vendor does not state, and the bound of everything beside. */
+  readonly othersBound: number;
+  /** True when there is nothing else in the request, so that what is billed shows what text costs. */
+  readonly isTextOnly: boolean;
+}
+
 /** The answer of the token counter for one request and one model. */
 export interface TokenCount {
   /** Best estimate of the input tokens, message and tool overhead included. */
@@ -98,4 +110,6 @@ export interface TokenCount {
   readonly tier: TokenTier;
   /** Left out means that nothing is known, so every premium counts as possible. */
   readonly premiums?: PremiumRates;
+  /** Left out where nothing can be learned: exact counts, and texts that were not counted. */
+  readonly scalable?: ScalableCount;
 }

@@ -25,7 +25,7 @@ import {
   type Relayed,
 } from './relay.ts';
 import { setBudgetHeaders, setRouteHeaders } from './response-headers.ts';
-import { chargeOfAnswer, chargeOfHold } from './settlement.ts';
+import { chargeOfAnswer, chargeOfHold, estimateToLearnFrom } from './settlement.ts';
 
 const ERROR_BODY_BYTES = 1024 * 1024;
 /** A reverse proxy's own time-outs (504, and 524 at Cloudflare): the backend behind it may have answered, and billed. */
@@ -169,7 +169,10 @@ export class Attempt {
   #settle(charge: Charge, note?: string): void {
     const { services, request, trace } = this.#context;
     const { plan, hold } = this.#started;
-    services.ledger.settle(hold.id, charge, note);
+    const estimatedInput = estimateToLearnFrom(plan, charge);
+    const evidence = estimatedInput === undefined ? charge : { ...charge, estimatedInput };
+    services.ledger.settle(hold.id, evidence, note);
+    this.#reportInput(charge, estimatedInput);
     trace.charge = charge;
     trace.cost += charge.amount;
     trace.costBasis = lessCertain(trace.costBasis, charge.basis);
@@ -190,6 +193,18 @@ export class Attempt {
     const { services, trace } = this.#context;
     services.ledger.suspend(this.#started.hold.id, note);
     trace.costBasis = 'unsettled';
+  }
+
+  /** What the provider counted teaches the next estimates, and shows how good this one was. */
+  #reportInput({ basis, usage }: Charge, estimatedInput: number | undefined): void {
+    const { calibration, facts } = this.#context.services;
+    const { candidate, count } = this.#started.plan;
+    const { backend, model } = candidate;
+    const actual = usage.input;
+    if (estimatedInput !== undefined)
+      calibration.learn({ backend, model, estimated: estimatedInput, actual });
+    if (basis === 'provider' && actual > 0 && count.tokens > 0)
+      facts.inputMeasured?.({ model, tier: count.tier, estimated: count.tokens, actual });
   }
 
   async #takeAnswer(answer: UpstreamAnswer): Promise<AttemptResult> {

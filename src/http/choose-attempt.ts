@@ -23,7 +23,7 @@ export interface ChooseInput {
   /** Requests that are in the gateway, this one included. */
   readonly load: { readonly active: number };
   readonly request: ModelRequest;
-  readonly countOf: (model: string) => TokenCount;
+  readonly countOf: (candidate: Candidate) => TokenCount;
   /** Attempts of this request that were sent already. */
   readonly attempts: number;
 }
@@ -44,7 +44,7 @@ export function chooseAttempt(
       spent: settled + suspense,
       othersWaiting: load.active > 1,
     };
-    const plan = planAttempt(request, candidate, countOf(candidate.model), prices, money);
+    const plan = planAttempt(request, candidate, countOf(candidate), prices, money);
     if (plan.kind !== 'fits') {
       refusals.push({ candidate, result: plan });
       continue;

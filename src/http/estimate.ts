@@ -29,6 +29,9 @@ function planJson(plan: Extract<PlanResult, { kind: 'fits' }>): object {
     route_reason: candidate.reason,
     admission: plan.isLowered ? 'lowered' : 'whole',
     max_output_tokens: plan.maxOutputTokens,
+    // What was learned of this backend's own counts is in them.
+    input_tokens: plan.count.tokens,
+    input_tokens_bound: plan.count.bound,
     ...money('estimated_cost', plan.estimate),
     ...money('worst_case_cost', plan.hold),
     price: { source: price.source, version: price.version },
@@ -36,7 +39,7 @@ function planJson(plan: Extract<PlanResult, { kind: 'fits' }>): object {
 }
 
 async function estimate(services: Services, request: ModelRequest): Promise<object> {
-  const { control, clock, router, ledger, load, prices, random, tokens } = services;
+  const { control, clock, router, ledger, load, prices, random, tokens, calibration } = services;
   const { model, fallbacks } = router.resolve(request.model);
   const counts = new Map([[model, await tokens.count(request, model)]]);
   for (const fallback of fallbacks) counts.set(fallback, await tokens.count(request, fallback));
@@ -64,8 +67,9 @@ async function estimate(services: Services, request: ModelRequest): Promise<obje
   if (decision.kind === 'refuse') return refused(decision.error);
   const refusals: CandidateRefusal[] = [];
   for (const candidate of decision.candidates) {
-    const own = counts.get(candidate.model);
-    if (own === undefined) continue;
+    const counted = counts.get(candidate.model);
+    if (counted === undefined) continue;
+    const own = calibration.calibrated(candidate.backend, candidate.model, counted);
     const { held, settled, suspense } = ledger.totals();
     const plan = planAttempt(request, candidate, own, prices, {
       headroom: ledger.headroom(),

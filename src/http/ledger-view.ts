@@ -38,6 +38,7 @@ function entryJson(entry: LedgerEntry): object {
     exact_pico_usd: entry.exactPico,
     exact_cost_usd: exactUsd(entry.exactPico),
     usage: usage === null ? null : usageJson(usage),
+    estimated_input_tokens: entry.estimatedInput ?? null,
     price_version: entry.priceVersion,
     price_id: entry.priceId,
     note: entry.note,

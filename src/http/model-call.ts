@@ -60,8 +60,9 @@ function countOf({ counts }: CallContext, model: string): TokenCount {
 
 function choose(context: CallContext, candidates: readonly Candidate[], from: number): Choice {
   const { services, request, trace } = context;
-  const { ledger, prices, load } = services;
-  const countFor = (model: string): TokenCount => countOf(context, model);
+  const { ledger, prices, load, calibration } = services;
+  const countFor = ({ backend, model }: Candidate): TokenCount =>
+    calibration.calibrated(backend, model, countOf(context, model));
   const input = { ledger, prices, load, request, countOf: countFor, attempts: trace.attempts };
   return chooseAttempt(input, candidates, from);
 }

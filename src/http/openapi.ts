@@ -200,7 +200,9 @@ const PATHS: Json = {
   '/v1/models/{model}': read('One model', { type: 'object' }, [
     { name: 'model', in: 'path', required: true, schema: { type: 'string' } },
   ]),
-  '/v1/stats': read('Requests, backends, models and, with a budget, the budget'),
+  '/v1/stats': read(
+    'Requests, backends, models, what bills taught about token counts and, with a budget, the budget',
+  ),
   '/v1/budget': read('The budget, money as exact strings'),
   '/v1/ledger': read('Ledger entries, newest first', ref('Ledger'), [
     query('month', 'YYYY-MM'),

@@ -6,7 +6,7 @@ import type { LedgerAdmin } from '../core/ledger.ts';
 import type { Log } from '../core/log.ts';
 import type { PriceBook } from '../core/prices.ts';
 import type { Settings } from '../core/settings.ts';
-import type { TokenCounter } from '../core/tokens.ts';
+import type { TokenCalibration, TokenCounter } from '../core/tokens.ts';
 import type { Upstream } from '../core/upstream.ts';
 import type { Router } from '../routing/router.ts';
 import type { LoadBook } from './load-book.ts';
@@ -43,6 +43,7 @@ export interface Services {
   readonly ledger: LedgerAdmin;
   readonly prices: PriceBook;
   readonly tokens: TokenCounter;
+  readonly calibration: TokenCalibration;
   readonly upstream: Upstream;
   readonly router: Router;
   readonly facts: Facts;

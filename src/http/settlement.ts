@@ -18,6 +18,16 @@ export function chargeFor(
   return { amount: roundUpToNano(exact), exactPico: exact.toString(), basis, usage };
 }
 
+/** The estimate that a charge can correct: of a request of text only, whose usage comes from the provider. */
+export function estimateToLearnFrom(
+  { count }: AttemptPlan,
+  { basis, usage }: Charge,
+): number | undefined {
+  const { scalable } = count;
+  const isShown = basis === 'provider' && usage.input > 0 && scalable?.isTextOnly === true;
+  return isShown ? scalable.tokens : undefined;
+}
+
 /** Tokens of an answer for which the provider gave no usage: the counted input and the output that passed. */
 function meteredUsage(plan: AttemptPlan, reader: AnswerReader, tokens: TokenCounter): TokenUsage {
   return {

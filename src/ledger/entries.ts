@@ -8,7 +8,7 @@ export interface PendingEntry extends Omit<LedgerEntry, 'seq'> {
   seq: number;
 }
 
-type Evidence = Pick<LedgerEntry, 'basis' | 'exactPico' | 'usage'>;
+type Evidence = Pick<LedgerEntry, 'basis' | 'exactPico' | 'usage' | 'estimatedInput'>;
 
 const NO_EVIDENCE: Evidence = { basis: null, exactPico: null, usage: null };
 
@@ -24,7 +24,7 @@ interface Step {
 }
 
 function entryOf(hold: Hold, step: Step): PendingEntry {
-  const { basis, exactPico, usage } = step.evidence ?? NO_EVIDENCE;
+  const { basis, exactPico, usage, estimatedInput } = step.evidence ?? NO_EVIDENCE;
   return {
     seq: 0,
     kind: step.kind,
@@ -44,6 +44,7 @@ function entryOf(hold: Hold, step: Step): PendingEntry {
     basis,
     exactPico,
     usage,
+    ...(estimatedInput !== undefined && { estimatedInput }),
     priceVersion: hold.priceVersion,
     priceId: hold.priceId,
     note: step.note ?? null,

@@ -69,6 +69,23 @@ export interface PeriodRow {
   readonly is_closed: number;
 }
 
+/** Usage and estimate share a column: a file of an earlier version has no estimates, and reads and is read as ever. */
+interface StoredUsage extends TokenUsage {
+  readonly estimatedInput?: number;
+}
+
+function evidenceText({ usage, estimatedInput }: LedgerEntry): string | null {
+  if (usage === null) return null;
+  const stored: StoredUsage = estimatedInput === undefined ? usage : { ...usage, estimatedInput };
+  return JSON.stringify(stored);
+}
+
+function evidenceOf(text: string | null): Pick<LedgerEntry, 'usage' | 'estimatedInput'> {
+  if (text === null) return { usage: null };
+  const { estimatedInput, ...usage } = JSON.parse(text) as StoredUsage;
+  return estimatedInput === undefined ? { usage } : { usage, estimatedInput };
+}
+
 export function entryValues(entry: LedgerEntry): SQLInputValue[] {
   return [
     entry.seq,
@@ -87,7 +104,7 @@ export function entryValues(entry: LedgerEntry): SQLInputValue[] {
     entry.model,
     entry.basis,
     entry.exactPico,
-    entry.usage === null ? null : JSON.stringify(entry.usage),
+    evidenceText(entry),
     entry.priceVersion,
     entry.note,
     entry.route,
@@ -114,7 +131,7 @@ export function entryOfRow(row: EntryRow): LedgerEntry {
     excessChange: row.excess_change,
     basis: row.basis,
     exactPico: row.exact_pico,
-    usage: row.usage === null ? null : (JSON.parse(row.usage) as TokenUsage),
+    ...evidenceOf(row.usage),
     priceVersion: row.price_version,
     priceId: row.price_id,
     note: row.note,

@@ -14,6 +14,10 @@ export class Prompt {
   doubtfulOverhead = 0;
   /** Tokens that the client encoded itself. */
   tokenIds = 0;
+  /** Text of the vendor's own whose size it states, in its own tokens: no factor applies. */
+  statedTokens = 0;
+  statedBound = 0;
+  /** What is no text, or is not in the request: images, audio, documents, results of a provider's own tools. */
   mediaTokens = 0;
   mediaBound = 0;
   canWriteCache = false;
@@ -35,6 +39,11 @@ export class Prompt {
   addMedia(media: MediaTokens): void {
     this.mediaTokens += media.tokens;
     this.mediaBound += media.bound;
+  }
+
+  addStated(stated: MediaTokens): void {
+    this.statedTokens += stated.tokens;
+    this.statedBound += stated.bound;
   }
 
   premiums(): PremiumRates {

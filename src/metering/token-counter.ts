@@ -10,7 +10,7 @@
 import type { Log } from '../core/log.ts';
 import type { ModelRequest } from '../core/request.ts';
 import type { TokenCounter } from '../core/tokens.ts';
-import type { TokenCount } from '../core/usage.ts';
+import type { ScalableCount, TokenCount } from '../core/usage.ts';
 import { countInPieces } from './count-in-pieces.ts';
 import { CountingPool } from './counting-pool.ts';
 import { EncodingShelf } from './encoding-shelf.ts';
@@ -64,6 +64,17 @@ function percentOf(value: number, percent: number): number {
   return Math.ceil((value * percent) / 100);
 }
 
+/** What no tokenizer counts, at the most that it can be. */
+function boundOfKnown({
+  tokenIds,
+  statedTokens,
+  statedBound,
+  mediaTokens,
+  mediaBound,
+}: Prompt): number {
+  return tokenIds + Math.max(statedBound, statedTokens) + Math.max(mediaBound, mediaTokens);
+}
+
 /** Counts by characters, for a model without a known tokenizer. */
 function countRoughly(prompt: Prompt): TokenCount {
   let chars = 0;
@@ -72,7 +83,7 @@ function countRoughly(prompt: Prompt): TokenCount {
     chars += text.length;
     isAscii &&= Buffer.byteLength(text) === text.length;
   }
-  const known = prompt.tokenIds + prompt.mediaTokens;
+  const known = prompt.tokenIds + prompt.statedTokens + prompt.mediaTokens;
   const tokens = heuristicTokens(chars);
   let bound = tokens;
   if (!isAscii) {
@@ -81,10 +92,16 @@ function countRoughly(prompt: Prompt): TokenCount {
   }
   return {
     tokens: tokens + known,
-    bound:
-      Math.max(bound, tokens) + prompt.tokenIds + Math.max(prompt.mediaBound, prompt.mediaTokens),
+    bound: Math.max(bound, tokens) + boundOfKnown(prompt),
     tier: 'heuristic',
     premiums: prompt.premiums(),
+    scalable: {
+      tokens,
+      others: known,
+      // Another script costs up to a token for each byte, which no ratio of ASCII tells: what it adds stays.
+      othersBound: Math.max(0, bound - tokens) + boundOfKnown(prompt),
+      isTextOnly: isAscii && known === 0 && prompt.mediaBound === 0,
+    },
   };
 }
 
@@ -96,14 +113,24 @@ function combine(
 ): TokenCount {
   const counted = sure.tokens + prompt.overhead;
   const most = sure.bound + prompt.overhead + doubtful.bound + prompt.doubtfulOverhead;
-  const tokens = percentOf(counted, tokenizer.percent) + prompt.tokenIds + prompt.mediaTokens;
-  const bound = percentOf(most, tokenizer.boundPercent) + prompt.tokenIds + prompt.mediaBound;
+  const { statedTokens, tokenIds, mediaTokens } = prompt;
+  const text = percentOf(counted, tokenizer.percent) + statedTokens;
+  const others = tokenIds + mediaTokens;
+  const bound = percentOf(most, tokenizer.boundPercent) + boundOfKnown(prompt);
   const isWhole = sure.isWhole && doubtful.isWhole;
+  const allowance = percentOf(doubtful.bound + prompt.doubtfulOverhead, tokenizer.boundPercent);
+  const scalable: ScalableCount = {
+    tokens: text,
+    others,
+    othersBound: allowance + boundOfKnown(prompt) - statedTokens,
+    isTextOnly: others === 0 && prompt.mediaBound === 0,
+  };
   return {
-    tokens,
-    bound: Math.max(bound, tokens),
+    tokens: text + others,
+    bound: Math.max(bound, text + others),
     tier: isWhole ? tokenizer.tier : 'heuristic',
     premiums: prompt.premiums(),
+    ...(isWhole && tokenizer.tier === 'approximation' && { scalable }),
   };
 }
 

@@ -104,6 +104,19 @@ export const METRICS = {
     labels: ['tier', 'model'],
     buckets: [0.001, 0.005, 0.01, 0.05, 0.1, 0.2, 0.5],
   },
+  tokenEstimateError: {
+    kind: 'histogram',
+    name: 'nexus_token_estimate_error_ratio',
+    help: 'Input tokens that the provider counted, divided by the estimate: 1 is a perfect estimate.',
+    labels: ['tier', 'model'],
+    buckets: [0.5, 0.7, 0.8, 0.9, 0.95, 0.98, 1, 1.02, 1.05, 1.1, 1.2, 1.3, 1.5, 2, 3],
+  },
+  tokenCalibration: {
+    kind: 'gauge',
+    name: 'nexus_token_calibration_ratio',
+    help: 'Learned ratio of billed to built-in estimated input tokens, as used for the estimate and for the hold.',
+    labels: ['backend', 'model', 'use'],
+  },
   backends: {
     kind: 'untyped',
     name: 'nexus_backends_total',

@@ -1,10 +1,17 @@
 /** Metrics in the Prometheus text format, made from facts and events, and from readings at the moment of a scrape. */
 import { Registry } from 'prom-client';
 import type { ControlEvent } from '../core/control.ts';
-import type { AttemptEnded, Facts, RequestEnded, TokensCounted } from '../core/facts.ts';
+import type {
+  AttemptEnded,
+  Facts,
+  InputMeasured,
+  RequestEnded,
+  TokensCounted,
+} from '../core/facts.ts';
 import type { MonthTotals } from '../core/ledger.ts';
 import { percentOf, toUsdNumber, type NanoUsd } from '../core/money.ts';
 import type { BudgetStatus, BudgetView, RoutingPolicy } from '../core/policy.ts';
+import type { CalibrationReading } from '../core/tokens.ts';
 import { boundedNames, sanitizeLabel } from './bounded-names.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { errorTypeOf } from './outcome.ts';
@@ -40,6 +47,7 @@ export interface MetricSources {
   readonly policy: () => RoutingPolicy;
   readonly totals: () => MonthTotals;
   readonly pending: (backend: string) => number;
+  readonly calibration: () => readonly CalibrationReading[];
   readonly isLedgerWritable: () => boolean;
   /** USD expected at the end of the month, null while that is not known. */
   readonly projectedUsd: () => number | null;
@@ -64,17 +72,22 @@ export function createMetrics(sources: MetricSources): Metrics {
       instruments.webhookDeliveries.inc({ webhook, outcome }, 0);
   return {
     tokensCounted: (fact) => countTokens(instruments, fact, label),
+    inputMeasured: (fact) => measureInput(instruments, fact, label),
     attemptEnded: (fact) => countAttempt(instruments, fact),
     requestEnded: (fact) => countRequest(instruments, fact, label, sources.resolveAlias),
     controlEvent: (event) => countEvent(instruments, event),
     webhookOutcome: (webhook, outcome) => instruments.webhookDeliveries.inc({ webhook, outcome }),
     scrape() {
       readBackends(instruments, sources);
+      readCalibration(instruments, sources, label);
       readLedger(instruments, sources, excess);
       return registry.metrics();
     },
   };
 }
+
+/** Ratios are kept in millionths. */
+const MILLION = 1_000_000;
 
 type Label = (model: string) => string;
 
@@ -86,6 +99,14 @@ function countTokens(
   const labels = { tier, model: label(model) };
   tokenCountTier.inc(labels);
   tokenCountDuration.observe(labels, seconds);
+}
+
+function measureInput(
+  { tokenEstimateError }: Instruments,
+  { tier, model, estimated, actual }: InputMeasured,
+  label: Label,
+): void {
+  tokenEstimateError.observe({ tier, model: label(model) }, actual / estimated);
 }
 
 function countAttempt({ attempts }: Instruments, { backend, outcome }: AttemptEnded): void {
@@ -155,6 +176,21 @@ function readBackends(instruments: Instruments, { policy, pending }: MetricSourc
   for (const { name, kind, health } of backends) {
     instruments.backendUp.set({ backend: name, backend_type: kind }, health === 'healthy' ? 1 : 0);
     instruments.pendingRequests.set({ backend: name }, pending(name));
+  }
+}
+
+function readCalibration(
+  { tokenCalibration }: Instruments,
+  { calibration }: MetricSources,
+  label: Label,
+): void {
+  // A model that is no longer remembered must not go on showing its last ratio.
+  tokenCalibration.reset();
+  for (const { backend, model, ratios } of calibration()) {
+    if (ratios === null) continue;
+    const labels = { backend, model: label(model) };
+    tokenCalibration.set({ ...labels, use: 'estimate' }, ratios.estimate / MILLION);
+    tokenCalibration.set({ ...labels, use: 'hold' }, ratios.hold / MILLION);
   }
 }
 

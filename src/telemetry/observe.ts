@@ -5,6 +5,7 @@ import type { Facts } from '../core/facts.ts';
 import type { LedgerAdmin, MonthTotals } from '../core/ledger.ts';
 import type { Log } from '../core/log.ts';
 import type { Settings } from '../core/settings.ts';
+import type { CalibrationReading } from '../core/tokens.ts';
 import { startAlerts } from './alerts.ts';
 import { announceEvents, announceRequest } from './announce.ts';
 import { observedSince } from './forecast.ts';
@@ -30,6 +31,7 @@ export interface ObserveOptions {
   readonly control: ControlPlane;
   readonly resolveAlias: (model: string) => string;
   readonly pending: (backend: string) => number;
+  readonly calibration: () => readonly CalibrationReading[];
 }
 
 type Frame = Pick<StatsInput, 'nowMs' | 'policy'> &
@@ -72,7 +74,7 @@ function readerOf(
   stats: Stats,
   observedSinceMs: number,
 ): () => StatsInput {
-  const { settings, clock, ioClock, ledger, control, pending } = options;
+  const { settings, clock, ioClock, ledger, control, pending, calibration } = options;
   const startedAtMs = ioClock.monotonicMs();
   return () => {
     // A reading after a boundary shows the new month, also when no request has come since.
@@ -85,6 +87,7 @@ function readerOf(
       reading: control.budget(),
       stats: stats.read(),
       pending,
+      calibration: calibration(),
       uptimeSeconds: (ioClock.monotonicMs() - startedAtMs) / 1000,
       nowMs: clock.now(),
       observedSinceMs,
@@ -97,7 +100,7 @@ function metricsFor(
   names: readonly string[],
   read: () => StatsInput,
 ): Metrics {
-  const { settings, version, ledger, control, pending } = options;
+  const { settings, version, ledger, control, pending, calibration } = options;
   return createMetrics({
     version,
     hasBudget: settings.routing.budget !== null,
@@ -107,6 +110,7 @@ function metricsFor(
     policy: () => control.policy(),
     totals: () => ledger.totals(),
     pending,
+    calibration,
     isLedgerWritable: () => ledger.isHealthy(),
     projectedUsd: () => statsView(read()).budget?.forecast.projected_month_end_usd ?? null,
   });
@@ -215,6 +219,9 @@ function factsFor(
     attemptBegan(fact) {
       stats.attemptBegan(fact);
       changed();
+    },
+    inputMeasured(fact) {
+      metrics.inputMeasured?.(fact);
     },
     attemptEnded(fact) {
       // Health learns from traffic too.

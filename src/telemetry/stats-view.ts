@@ -11,9 +11,14 @@ import type {
   RoutingPolicy,
 } from '../core/policy.ts';
 import type { BackendKind, BackendType, BudgetSettings } from '../core/settings.ts';
+import type { CalibrationReading } from '../core/tokens.ts';
+import type { TokenTier } from '../core/usage.ts';
 import { forecast, type Forecast } from './forecast.ts';
 import type { StatsReading } from './stats.ts';
 import { ACTION_WORDS } from './words.ts';
+
+/** Ratios are kept in millionths. */
+const MILLION = 1_000_000;
 
 /** What the views are made of, all read in one synchronous stretch. */
 export interface StatsInput {
@@ -25,6 +30,7 @@ export interface StatsInput {
   readonly reading: BudgetReading | null;
   readonly stats: StatsReading;
   readonly pending: (backend: string) => number;
+  readonly calibration: readonly CalibrationReading[];
   readonly uptimeSeconds: number;
   readonly nowMs: number;
   /** See `observedSince`. */
@@ -70,6 +76,17 @@ interface StatsBackend {
   readonly models: number;
 }
 
+/** How far a provider's own counts of input lie from the built-in estimates, by backend and model. */
+interface StatsCalibration {
+  readonly backend: string;
+  readonly model: string;
+  readonly tier: TokenTier;
+  readonly samples: number;
+  /** Billed divided by estimated tokens: as estimates use it, and as holds do; null while there are too few samples. */
+  readonly ratio: number | null;
+  readonly hold_ratio: number | null;
+}
+
 /** The body of `GET /v1/stats`. */
 export interface StatsView {
   readonly uptime_seconds: number;
@@ -81,6 +98,7 @@ export interface StatsView {
     readonly average_duration_ms: number;
     readonly cost_usd: number;
   }[];
+  readonly token_calibration: readonly StatsCalibration[];
   readonly budget?: StatsBudget;
 }
 
@@ -98,7 +116,20 @@ export function statsView(input: StatsInput): StatsView {
       average_duration_ms: tenths(averageDurationMs),
       cost_usd: toUsdNumber(cost),
     })),
+    token_calibration: input.calibration.map(calibrationView),
     ...(budget === null ? {} : { budget }),
+  };
+}
+
+function calibrationView(reading: CalibrationReading): StatsCalibration {
+  const { backend, model, tier, samples, ratios } = reading;
+  return {
+    backend,
+    model,
+    tier,
+    samples,
+    ratio: ratios === null ? null : ratios.estimate / MILLION,
+    hold_ratio: ratios === null ? null : ratios.hold / MILLION,
   };
 }
 

@@ -31,6 +31,7 @@ function entry(seq: number, kind: EntryKind, more: Partial<LedgerEntry> = {}): L
     basis: charges ? 'provider' : null,
     exactPico: charges ? '0' : null,
     usage: charges ? { ...NO_USAGE, input: 7, reportedCostUsd: '0.1' } : null,
+    ...(kind === 'charge' && { estimatedInput: 6 }),
     priceVersion: 'v1',
     route: null,
     priceId: null,

@@ -353,6 +353,11 @@ describe('odd bodies', () => {
           'image',
           'tool_use',
           'tool_result',
+          'thinking',
+          'redacted_thinking',
+          'search_result',
+          'web_search_tool_result',
+          'web_fetch_tool_result',
           'x',
         ),
         text: json,
@@ -362,8 +367,48 @@ describe('odd bodies', () => {
         file: json,
         content: json,
         input: json,
+        thinking: json,
+        signature: json,
+        data: json,
       },
       { requiredKeys: ['type'] },
+    );
+    const item = fc.record(
+      {
+        type: fc.constantFrom(
+          'message',
+          'function_call',
+          'function_call_output',
+          'computer_call_output',
+          'reasoning',
+          'image_generation_call',
+          'item_reference',
+          'additional_tools',
+          'x',
+        ),
+        role: json,
+        content: fc.oneof(json, fc.array(part)),
+        name: json,
+        arguments: json,
+        output: fc.oneof(json, part),
+        summary: json,
+        encrypted_content: json,
+        result: json,
+        tools: json,
+      },
+      { requiredKeys: ['type'] },
+    );
+    const tool = fc.record(
+      {
+        type: fc.oneof(json, fc.constantFrom('function', 'custom', 'namespace', 'web_search')),
+        name: json,
+        parameters: json,
+        input_schema: json,
+        format: json,
+        tools: fc.oneof(json, fc.array(json)),
+        max_uses: json,
+      },
+      { requiredKeys: [] },
     );
     const message = fc.oneof(
       json,
@@ -384,9 +429,13 @@ describe('odd bodies', () => {
       {
         messages: fc.oneof(json, fc.array(message)),
         prompt: json,
-        input: json,
+        input: fc.oneof(json, fc.array(fc.oneof(json, item))),
         system: json,
-        tools: json,
+        instructions: json,
+        text: json,
+        mcp_servers: json,
+        output_config: json,
+        tools: fc.oneof(json, fc.array(fc.oneof(json, tool))),
         functions: json,
         response_format: json,
         tool_choice: json,
@@ -397,7 +446,7 @@ describe('odd bodies', () => {
     await fc.assert(
       fc.asyncProperty(
         body,
-        fc.constantFrom('chat', 'completions', 'embeddings'),
+        fc.constantFrom('chat', 'completions', 'embeddings', 'messages', 'responses'),
         fc.constantFrom(...MODELS),
         async (fields, route, model) => {
           const count = await counter.count({ route, body: fields }, model);

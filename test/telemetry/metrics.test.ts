@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from '@jest/globals';
 import type { ControlEvent } from '../../src/core/control.ts';
 import type { MonthTotals } from '../../src/core/ledger.ts';
 import type { RoutingPolicy } from '../../src/core/policy.ts';
+import type { CalibrationReading } from '../../src/core/tokens.ts';
 import { createMetrics, type Metrics, type MetricSources } from '../../src/telemetry/metrics.ts';
 import { aRefusal, aRequestEnded, someTotals } from '../support/facts.ts';
 import { aBackend, aBudget, aPolicy } from '../support/policies.ts';
@@ -26,6 +27,7 @@ function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
     policy: () => policy,
     totals: () => totals,
     pending: (backend) => (backend === 'openai' ? 3 : 0),
+    calibration: () => [],
     isLedgerWritable: () => true,
     projectedUsd: () => projectedUsd,
     ...sources,
@@ -208,6 +210,40 @@ describe('the budget', () => {
     expect(text).not.toContain('nexus_budget_');
     expect(text).toContain('nexus_requests_total{');
     expect(text).toContain('nexus_ledger_writable 1');
+  });
+});
+
+describe('token estimates', () => {
+  it('are compared with what the provider counted, by tier and model', async () => {
+    const metrics = metricsWith();
+    const fact = { model: 'gpt-4-turbo', tier: 'approximation' as const, estimated: 100 };
+    metrics.inputMeasured?.({ ...fact, actual: 97 });
+    metrics.inputMeasured?.({ ...fact, actual: 130 });
+    const name = 'nexus_token_estimate_error_ratio';
+    const labels = 'tier="approximation",model="gpt_4_turbo"';
+    const text = await metrics.scrape();
+    expect(text).toContain(`${name}_count{${labels}} 2\n`);
+    expect(text).toContain(`${name}_sum{${labels}} 2.27\n`);
+    expect(text).toContain(`${name}_bucket{le="0.98",${labels}} 1\n`);
+    expect(text).toContain(`${name}_bucket{le="1.2",${labels}} 1\n`);
+    expect(text).toContain(`${name}_bucket{le="1.3",${labels}} 2\n`);
+  });
+
+  it('show the learned ratios of models that are still remembered', async () => {
+    const learned = { backend: 'openai', tier: 'approximation' as const, samples: 99 };
+    const ratios = { estimate: 1_040_000, hold: 1_125_000 };
+    let calibration: readonly CalibrationReading[] = [
+      { ...learned, model: 'gpt-4o', ratios },
+      { ...learned, model: 'llama3', samples: 3, ratios: null },
+    ];
+    const metrics = metricsWith({ calibration: () => calibration });
+    const name = 'nexus_token_calibration_ratio';
+    expect(await samples(metrics, `${name}{`)).toEqual([
+      `${name}{backend="openai",model="gpt_4o",use="estimate"} 1.04`,
+      `${name}{backend="openai",model="gpt_4o",use="hold"} 1.125`,
+    ]);
+    calibration = [];
+    expect(await samples(metrics, `${name}{`)).toEqual([]);
   });
 });
 

@@ -157,10 +157,20 @@ if (!hasPromtool)
       policy: () => policy,
       totals: () => totals,
       pending: () => 0,
+      calibration: () => [
+        {
+          backend: 'o"d\\d\n',
+          model: 'llama3',
+          tier: 'approximation',
+          samples: 60,
+          ratios: { estimate: 1_010_000, hold: 1_120_000 },
+        },
+      ],
       isLedgerWritable: () => true,
       projectedUsd: () => 12.5,
     });
     metrics.tokensCounted({ model: 'a"b\n', tier: 'exact', seconds: 0.1 });
+    metrics.inputMeasured?.({ model: 'a"b\n', tier: 'exact', estimated: 90, actual: 100 });
     metrics.attemptEnded({ backend: 'o"d\\d\n', outcome: 'ok', reason: null, latencyMs: 1 });
     metrics.requestEnded(aRequestEnded({ modelServed: 'llama3', priceSource: 'conservative' }));
     metrics.requestEnded(aRefusal());

@@ -48,6 +48,7 @@ function input(stats: Stats, more: Partial<StatsInput> = {}): StatsInput {
     reading: { status: 'Normal', lastReconciliationMs: NOW - 20_000 },
     stats: stats.read(),
     pending: (backend) => (backend === 'openai' ? 2 : 0),
+    calibration: [],
     uptimeSeconds: 61.9,
     nowMs: NOW,
     observedSinceMs: 0,
@@ -130,11 +131,29 @@ describe('GET /v1/stats', () => {
     });
   });
 
+  it('shows what bills taught about token counts, without ratios while there are too few', () => {
+    const learned = { backend: 'openai', model: 'claude-opus-5', tier: 'approximation' as const };
+    const calibration = [
+      { ...learned, samples: 312, ratios: { estimate: 1_043_211, hold: 1_170_000 } },
+      { ...learned, model: 'new', samples: 3, ratios: null },
+    ];
+    expect(statsView(input(someStats(), { calibration })).token_calibration).toEqual([
+      { ...learned, samples: 312, ratio: 1.043211, hold_ratio: 1.17 },
+      { ...learned, model: 'new', samples: 3, ratio: null, hold_ratio: null },
+    ]);
+  });
+
   it('has no budget at all without one', () => {
     const view = statsView(
       input(someStats(), { budget: null, policy: aPolicy({ backends: BACKENDS }), reading: null }),
     );
-    expect(Object.keys(view)).toEqual(['uptime_seconds', 'requests', 'backends', 'models']);
+    expect(Object.keys(view)).toEqual([
+      'uptime_seconds',
+      'requests',
+      'backends',
+      'models',
+      'token_calibration',
+    ]);
     expect(JSON.stringify(view)).not.toContain('budget');
   });
 
