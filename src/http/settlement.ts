@@ -18,13 +18,21 @@ export function chargeFor(
   return { amount: roundUpToNano(exact), exactPico: exact.toString(), basis, usage };
 }
 
-/** Tokens of an answer for which the provider gave no usage: the counted input and the output that passed. */
-function meteredUsage(plan: AttemptPlan, reader: AnswerReader, tokens: TokenCounter): TokenUsage {
-  return {
-    ...NO_USAGE,
-    input: plan.count.tokens,
-    output: tokens.countText(reader.outputText(), plan.candidate.model),
-  };
+/**
+ * Tokens of an answer for which the provider gave no usage: the input as it said it at the start of a stream, or else as
+ * it was counted, and the output that passed.
+ */
+function meteredUsage(
+  plan: AttemptPlan,
+  reader: AnswerReader,
+  tokens: TokenCounter,
+  started: TokenUsage | null,
+): TokenUsage {
+  const passed = tokens.countText(reader.outputText(), plan.candidate.model);
+  // Some servers of the API write zeros until the end.
+  if (started === null || started.input === 0)
+    return { ...NO_USAGE, input: plan.count.tokens, output: passed };
+  return { ...started, output: Math.max(started.output, passed) };
 }
 
 /**
@@ -39,8 +47,12 @@ export function chargeOfAnswer(
 ): Charge {
   const usage = reader.usage();
   if (usage !== null) return chargeFor(book, plan, usage, 'provider');
-  const charge = chargeFor(book, plan, meteredUsage(plan, reader, tokens), 'metered');
-  return charge.amount > plan.hold ? { ...charge, ...inFull(plan) } : charge;
+  const started = reader.startedUsage?.() ?? null;
+  const metered = meteredUsage(plan, reader, tokens, started);
+  const charge = chargeFor(book, plan, metered, 'metered');
+  if (charge.amount <= plan.hold) return charge;
+  const said = started === null ? null : chargeFor(book, plan, started, 'metered');
+  return said !== null && said.amount > plan.hold ? said : { ...charge, ...inFull(plan) };
 }
 
 /** The whole hold, as the money of a charge. */

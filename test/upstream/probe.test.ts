@@ -262,12 +262,14 @@ describe('routes', () => {
       log: silentLog,
     });
     closers.push(async () => upstream.close());
-    const all = ['chat', 'completions', 'embeddings'];
-    expect(types.map((type) => upstream.routesOf(type))).toEqual([
+    // Requests of other formats reach whoever answers a chat.
+    const bridged = ['messages', 'responses'];
+    const all = ['chat', 'completions', 'embeddings', ...bridged];
+    expect(types.map((type) => [...upstream.routesOf(type)].toSorted())).toEqual([
       all,
-      ['chat', 'embeddings'],
-      ['chat'],
-      ['chat'],
+      ['chat', 'embeddings', ...bridged],
+      ['chat', ...bridged],
+      ['chat', ...bridged],
       all,
       all,
     ]);

@@ -21,11 +21,15 @@ export interface Dialect {
   readonly translates: readonly ModelRoute[];
   /** Client headers, in lower case, that are harmless and mean something to these backends. */
   readonly relayedHeaders: readonly string[];
+  /** Headers that the backend asks for, where the client sent none of its own. */
+  readonly defaultHeaders?: Readonly<Record<string, string>>;
   /** How the backend wants its own key; empty when it has none. */
   readonly credentials: Readonly<Record<string, string>>;
   /** `attempt.request.route` is one of `passes` or `translates`. */
   outgoing(attempt: UpstreamAttempt): Outgoing;
   reader(attempt: UpstreamAttempt, head: AnswerHead): AnswerReader;
+  /** The call that counts the input tokens of a Messages request and costs nothing, where the backend has one. */
+  counting?(attempt: UpstreamAttempt): Outgoing;
   /** Path of the model list, for probes. */
   readonly modelsPath: string;
 }
