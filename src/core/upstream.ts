@@ -13,6 +13,11 @@ export interface UpstreamAttempt {
   readonly model: string;
   /** Lowered maximum of output tokens; null leaves the client's own, or none, in place. */
   readonly maxOutputTokens: number | null;
+  /**
+   * Input tokens as the gateway counted them, for clients whose format tells them before a backend does. Left out where
+   * nobody counted.
+   */
+  readonly inputTokens?: number;
   /** Aborts the upstream call, at any stage. */
   readonly signal: AbortSignal;
   /** Deadline for the status line and headers, in milliseconds from now. */

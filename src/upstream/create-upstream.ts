@@ -95,7 +95,7 @@ async function openPassage(
   passage: Passage,
 ): Promise<UpstreamAnswer> {
   const { dialect, target, basePath } = backend;
-  const { path, body } = passage;
+  const { path, body, relays = [] } = passage;
   const response = await transport.open({
     target,
     method: 'POST',
@@ -105,7 +105,7 @@ async function openPassage(
       stream: attempt.request.stream,
       contentLength: body.length,
       client: attempt.clientRequest.headers,
-      relayed: dialect.relayedHeaders,
+      relayed: [...dialect.relayedHeaders, ...relays],
       defaults: dialect.defaultHeaders ?? {},
       credentials: dialect.credentials,
     }),

@@ -1,4 +1,4 @@
-/** A server that speaks the wire format of the Anthropic Messages API, version 2023-06-01. */
+/** A server that speaks the wire format of the Anthropic Messages API, versions 2023-06-01 and 2026-10-21. */
 import { complaintOfAnthropic } from './anthropic-rules.ts';
 import { callsOf, ProviderServer, tokensOf } from './provider-server.ts';
 import type { Behaviour, RecordedRequest } from './provider-server.ts';
@@ -13,6 +13,9 @@ export interface AnthropicServerOptions {
 
 const DEFAULT_TEXT = 'Hello there, friend.';
 const DEFAULT_USAGE: NonNullable<Behaviour['usage']> = { input: 12, output: 5 };
+/** Tokens of every request, so that a test sees who has counted. */
+const COUNTED_TOKENS = 4711;
+const VERSIONS = ['2023-06-01', '2026-10-21'];
 const SIGNATURE = 'EqQBCgIYAhIM1gbcDa9GJwZA2b3h';
 
 /** `input_tokens` leaves cached tokens out, as the API does. */
@@ -171,6 +174,7 @@ export async function startAnthropicServer(
     ...(isStrict ? { complaint: complaintOfAnthropic } : {}),
     headers: HEADERS,
     other(request) {
+      if (request.path === '/v1/messages/count_tokens') return { input_tokens: COUNTED_TOKENS };
       if (request.path !== '/v1/models') return undefined;
       const data = models.map((id) => ({
         type: 'model',
@@ -181,8 +185,10 @@ export async function startAnthropicServer(
       return { data, has_more: false, first_id: models[0], last_id: models.at(-1) };
     },
     refuses(headers) {
-      if (headers['anthropic-version'] !== '2023-06-01')
-        return 'anthropic-version: header is required';
+      const version = headers['anthropic-version'];
+      if (version === undefined) return 'anthropic-version: header is required';
+      if (!VERSIONS.includes(String(version)))
+        return `anthropic-version: "${String(version)}" is not a valid version`;
       return apiKey === undefined || headers['x-api-key'] === apiKey ? null : 'invalid x-api-key';
     },
   }).start();

@@ -12,6 +12,8 @@ import { gzipSync } from 'node:zlib';
 export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
+  /** Path and query. */
+  readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   /** The parsed body, or null. */
@@ -219,6 +221,7 @@ async function record(
   return {
     method: request.method ?? '',
     path: (request.url ?? '').split('?')[0] ?? '',
+    url: request.url ?? '',
     headers: request.headers,
     body,
     json: parsed(body),

@@ -62,6 +62,7 @@ function asChat(attempt: UpstreamAttempt, body: JsonObject): UpstreamAttempt {
 export interface Passage {
   readonly path: string;
   readonly body: Buffer;
+  readonly relays?: readonly string[];
   /** True when the answer's bytes are the client's. */
   readonly passesBytes: boolean;
   reader(head: AnswerHead): AnswerReader;

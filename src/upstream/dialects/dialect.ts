@@ -3,9 +3,11 @@ import type { ModelRoute } from '../../core/policy.ts';
 import type { AnswerReader, UpstreamAttempt } from '../../core/upstream.ts';
 
 /** Path and bytes of one attempt. Throws `UpstreamFailure` of kind `untranslatable`. */
-interface Outgoing {
+export interface Outgoing {
   readonly path: string;
   readonly body: Buffer;
+  /** Client headers, in lower case, that mean something to the backend beside those that the dialect always relays. */
+  readonly relays?: readonly string[];
 }
 
 /** The head of an answer, as far as a reader depends on it. */

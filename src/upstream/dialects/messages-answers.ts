@@ -1,7 +1,7 @@
 /** A whole chat answer in the format of the Anthropic Messages API. */
 import type { JsonObject } from '../../core/request.ts';
 import type { AnswerReader } from '../../core/upstream.ts';
-import type { TokenUsage } from '../../core/usage.ts';
+import { NO_USAGE, type TokenUsage } from '../../core/usage.ts';
 import { objectAt, objectsAt, parseJsonObject, stringAt } from '../json-values.ts';
 import { fromOpenAiErrorBody, messagesErrorEvent } from './messages-errors.ts';
 
@@ -25,13 +25,7 @@ export function stopReason(finishReason: unknown, hasCalls: boolean): string {
 
 /** `input_tokens` leaves out what was read from or written to a cache. Zeros where the backend told nothing. */
 export function toMessagesUsage(usage: TokenUsage | null): JsonObject {
-  const { input, cachedInput, cacheWrite, cacheWrite1h, output } = usage ?? {
-    input: 0,
-    cachedInput: 0,
-    cacheWrite: 0,
-    cacheWrite1h: 0,
-    output: 0,
-  };
+  const { input, cachedInput, cacheWrite, cacheWrite1h, output } = usage ?? NO_USAGE;
   return {
     input_tokens: Math.max(0, input - cachedInput - cacheWrite - cacheWrite1h),
     cache_creation_input_tokens: cacheWrite + cacheWrite1h,

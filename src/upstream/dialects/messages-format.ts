@@ -6,10 +6,10 @@ import { MessageStreamTeller } from './messages-stream.ts';
 
 export const messagesFormat: ClientFormat = {
   toChat: messagesToChat,
-  reader({ request, model }, chat, { status, isStream }) {
+  reader(attempt, chat, { status, isStream }) {
     if (status >= 400) return new ErrorTeller(chat, status);
     return isStream
-      ? new MessageStreamTeller(chat, request.id, model)
-      : new MessageTeller(chat, request.id);
+      ? new MessageStreamTeller(chat, attempt)
+      : new MessageTeller(chat, attempt.request.id);
   },
 };

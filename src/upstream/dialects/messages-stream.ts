@@ -3,7 +3,8 @@
  * begins and ends before the next one.
  */
 import type { JsonObject } from '../../core/request.ts';
-import type { AnswerReader } from '../../core/upstream.ts';
+import type { AnswerReader, UpstreamAttempt } from '../../core/upstream.ts';
+import { NO_USAGE } from '../../core/usage.ts';
 import { dataOf, EventSplitter } from '../event-stream.ts';
 import { isJsonObject, objectAt, objectsAt, parseJsonObject, stringAt } from '../json-values.ts';
 import {
@@ -149,19 +150,16 @@ class BlockRow {
 }
 
 export class MessageStreamTeller extends ChatTeller {
-  readonly #requestId: string;
-  readonly #model: string;
+  readonly #attempt: UpstreamAttempt;
   readonly #splitter = new EventSplitter();
   readonly #blocks = new BlockRow();
   #hasStarted = false;
   #hasEnded = false;
   #finish: unknown = null;
 
-  /** `model` is named where the backend does not name the one that answers. */
-  constructor(chat: AnswerReader, requestId: string, model: string) {
+  constructor(chat: AnswerReader, attempt: UpstreamAttempt) {
     super(chat);
-    this.#requestId = requestId;
-    this.#model = model;
+    this.#attempt = attempt;
   }
 
   push(chunk: Buffer): Buffer {
@@ -206,16 +204,17 @@ export class MessageStreamTeller extends ChatTeller {
   #start(chunk: JsonObject): string {
     if (this.#hasStarted) return '';
     this.#hasStarted = true;
+    const { request, model, inputTokens = 0 } = this.#attempt;
     const message = {
-      id: messageId(stringAt(chunk, 'id'), this.#requestId),
+      id: messageId(stringAt(chunk, 'id'), request.id),
       type: 'message',
       role: 'assistant',
-      model: stringAt(chunk, 'model') || this.#model,
+      model: stringAt(chunk, 'model') || model,
       content: [],
       stop_reason: null,
       stop_sequence: null,
-      // A chat stream tells its usage at its end; `message_delta` does then.
-      usage: toMessagesUsage(null),
+      // A chat stream tells its usage at its end, and `message_delta` then. Some clients never look at the input there.
+      usage: toMessagesUsage({ ...NO_USAGE, input: inputTokens }),
     };
     return event({ type: 'message_start', message }) + event({ type: 'ping' });
   }
