@@ -127,7 +127,6 @@ describeMessagesClient({
   name: 'ai with @ai-sdk/anthropic',
   connect: aiSdkClient,
   finish: 'stop',
-  readsStreamedUsage: true,
   triesByStatus: { 503: 3, 402: 1, 429: 3 },
   rule: 'it tries every 429 and 5xx twice more, whatever x-should-retry says',
 });

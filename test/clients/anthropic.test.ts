@@ -1,5 +1,5 @@
 /** Anthropic's own SDK. */
-import Anthropic, { APIError } from '@anthropic-ai/sdk';
+import Anthropic, { APIError, BadRequestError } from '@anthropic-ai/sdk';
 import type { Message, MessageParam, ToolResultBlockParam } from '@anthropic-ai/sdk/resources';
 import { afterAll, beforeAll, beforeEach, describe, expect, it, jest } from '@jest/globals';
 import {
@@ -118,7 +118,6 @@ describeMessagesClient({
   name: '@anthropic-ai/sdk',
   connect: anthropicClient,
   finish: 'end_turn',
-  readsStreamedUsage: true,
   triesByStatus: { 503: 1, 402: 1, 429: 1 },
   rule: 'it obeys x-should-retry',
 });
@@ -151,19 +150,16 @@ describe('what only the SDK of the API does', () => {
   });
 
   it('reads the id of the gateway, of answers and of errors', async () => {
-    const message = await anthropic.messages.create({
-      model: models.chat,
-      max_tokens: 10,
-      messages,
-    });
-    expect(message._request_id).toMatch(/^req_/);
+    const { request_id: id } = await anthropic.messages
+      .create({ model: models.chat, max_tokens: 10, messages })
+      .withResponse();
     const [hold] = (await allEntries(stage.nexus)).slice(-2);
-    expect(hold.request_id).toBe(message._request_id);
+    expect(hold.request_id).toBe(id);
     stage.servers.anthropic.next({ status: 400, errorMessage: 'temperature: too high' });
     const error: unknown = await anthropic.messages
       .create({ model: models.chat, max_tokens: 10, messages })
       .catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(Anthropic.BadRequestError);
+    expect(error).toBeInstanceOf(BadRequestError);
     expect((error as APIError).requestID).toMatch(/^req_[0-9a-z]{20}/);
   });
 
@@ -176,7 +172,7 @@ describe('what only the SDK of the API does', () => {
         tools: [{ type: 'web_search_20250305', name: 'web_search' }],
       })
       .catch((thrown: unknown) => thrown);
-    expect(error).toBeInstanceOf(Anthropic.BadRequestError);
+    expect(error).toBeInstanceOf(BadRequestError);
     expect((error as APIError).message).toContain('tools[0].type');
   });
 
