@@ -13,6 +13,7 @@ export interface AnthropicServerOptions {
 
 const DEFAULT_TEXT = 'Hello there, friend.';
 const DEFAULT_USAGE: NonNullable<Behaviour['usage']> = { input: 12, output: 5 };
+const COUNT_PATH = '/v1/messages/count_tokens';
 /** Tokens of every request, so that a test sees who has counted. */
 const COUNTED_TOKENS = 4711;
 const VERSIONS = ['2023-06-01', '2026-10-21'];
@@ -65,6 +66,7 @@ function messageOf(request: RecordedRequest): Record<string, unknown> {
 }
 
 function answer(request: RecordedRequest, behaviour: Behaviour): unknown {
+  if (request.path === COUNT_PATH) return { input_tokens: COUNTED_TOKENS };
   return {
     ...messageOf(request),
     content: blocksOf(behaviour),
@@ -166,6 +168,7 @@ export async function startAnthropicServer(
   const { apiKey, models = ['claude-sonnet-4-5'], isStrict = false } = options;
   return new ProviderServer({
     modelPaths: ['/v1/messages'],
+    countPath: COUNT_PATH,
     answer,
     events,
     error: (status, message) => errorOf(ERROR_TYPES[status] ?? 'api_error', message),
@@ -174,7 +177,6 @@ export async function startAnthropicServer(
     ...(isStrict ? { complaint: complaintOfAnthropic } : {}),
     headers: HEADERS,
     other(request) {
-      if (request.path === '/v1/messages/count_tokens') return { input_tokens: COUNTED_TOKENS };
       if (request.path !== '/v1/models') return undefined;
       const data = models.map((id) => ({
         type: 'model',
