@@ -1,5 +1,14 @@
 /** Members of a JSON object changed in its bytes. */
-import fc from 'fast-check';
+import {
+  assert,
+  constantFrom,
+  dictionary,
+  jsonValue,
+  nat,
+  oneof,
+  property,
+  string,
+} from 'fast-check';
 import { describe, expect, it } from '@jest/globals';
 import { withMembers } from '../../src/upstream/json-splice.ts';
 
@@ -41,14 +50,11 @@ describe('a member changed in bytes', () => {
   });
 
   it('means the same as parsing, changing and writing, for any object', () => {
-    fc.assert(
-      fc.property(
-        fc.dictionary(
-          fc.oneof(fc.constantFrom('model', 'max_tokens'), fc.string()),
-          fc.jsonValue(),
-        ),
-        fc.jsonValue(),
-        fc.nat(4),
+    assert(
+      property(
+        dictionary(oneof(constantFrom('model', 'max_tokens'), string()), jsonValue()),
+        jsonValue(),
+        nat(4),
         (object, value, indent) => {
           const changed = spliced(JSON.stringify(object, null, indent), { model: value });
           const expected = 'model' in object ? { ...object, model: value } : object;

@@ -181,16 +181,17 @@ const DONE = 'data: [DONE]\n\n';
 function story(stream: string): readonly string[] {
   return eventsOf(stream).map(({ event, data }) => {
     expect(data['type']).toBe(event);
-    const { index, content_block: block, delta, message, usage } = data as Record<string, Json>;
+    const { content_block: block, delta, message, usage } = data as Record<string, Json>;
+    const at = Number(data['index']);
     switch (event) {
       case 'message_start':
         return `start ${JSON.stringify(message?.['usage'])}`;
       case 'content_block_start':
-        return `${String(index)} ${JSON.stringify(block)}`;
+        return `${at} ${JSON.stringify(block)}`;
       case 'content_block_delta':
-        return `${String(index)} ${JSON.stringify(Object.values(delta ?? {}).at(-1))}`;
+        return `${at} ${JSON.stringify(Object.values(delta ?? {}).at(-1))}`;
       case 'content_block_stop':
-        return `${String(index)} stop`;
+        return `${at} stop`;
       case 'message_delta':
         return `${String(delta?.['stop_reason'])} ${JSON.stringify(usage)}`;
       case 'error':
