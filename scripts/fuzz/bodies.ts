@@ -1,8 +1,9 @@
 /** Bodies: valid ones from a small grammar, the same with one thing wrong, and bytes that are nothing at all. */
 import type { Chance } from '../prove/chance.ts';
+import { messagesFields } from './messages-bodies.ts';
 
 /** JSON, and text that is written as it is: `1e400` is JSON that no value of JavaScript becomes. */
-type Node =
+export type Node =
   | null
   | boolean
   | number
@@ -137,12 +138,8 @@ function valid(path: string, model: string, chance: Chance): Record<string, Node
   if (path.endsWith('/completions') && !path.endsWith('/chat/completions'))
     return { model, prompt: chance.happens(0.5) ? words(chance) : [1, 2, 3], ...options(chance) };
   if (path.endsWith('/responses')) return { model, input: words(chance), ...options(chance) };
-  return {
-    model,
-    messages,
-    ...options(chance),
-    ...(path.endsWith('/messages') ? { max_tokens: 64 } : {}),
-  };
+  if (path.includes('/messages')) return { model, ...messagesFields(words, chance) };
+  return { model, messages, ...options(chance) };
 }
 
 /** The same with one part replaced, renamed, taken away or put in twice. */

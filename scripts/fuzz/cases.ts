@@ -138,6 +138,9 @@ function hostileCase({ hostileModels }: Surroundings, chance: Chance): FuzzCase 
     '/v1/chat/completions',
     '/v1/completions',
     '/v1/embeddings',
+    '/v1/messages',
+    '/v1/messages',
+    '/v1/messages/count_tokens',
   ]);
   const body = Buffer.from(
     JSON.stringify({
@@ -146,7 +149,7 @@ function hostileCase({ hostileModels }: Surroundings, chance: Chance): FuzzCase 
       prompt: 'Say something.',
       input: 'Say something.',
       stream: chance.happens(0.6),
-      ...(chance.happens(0.5) ? { max_tokens: 50 } : {}),
+      ...(path === '/v1/messages' || chance.happens(0.5) ? { max_tokens: 50 } : {}),
     }),
   );
   const steps: Step[] = [{ send: withBody(path, body, [], chance) }];

@@ -13,6 +13,11 @@ export interface UpstreamAttempt {
   readonly model: string;
   /** Lowered maximum of output tokens; null leaves the client's own, or none, in place. */
   readonly maxOutputTokens: number | null;
+  /**
+   * Input tokens as the gateway counted them, for clients whose format tells them before a backend does. Left out where
+   * nobody counted.
+   */
+  readonly inputTokens?: number;
   /** Aborts the upstream call, at any stage. */
   readonly signal: AbortSignal;
   /** Deadline for the status line and headers, in milliseconds from now. */
@@ -33,6 +38,11 @@ export interface AnswerReader {
   end(): Buffer;
   /** The provider's own usage, null while it was not seen. The last one wins; they are never summed. */
   usage(): TokenUsage | null;
+  /**
+   * What a stream said of its usage before the final figures: the input is the bill's, the output that of the first
+   * words. For metering a stream that broke off; null or left out where the provider says nothing so early.
+   */
+  startedUsage?(): TokenUsage | null;
   /** A stream: its end marker was seen. A JSON answer: the whole body was seen. */
   isComplete(): boolean;
   /** The answer's text so far (content, reasoning, tool arguments), for metering where usage is missing. */
@@ -73,6 +83,11 @@ export class UpstreamFailure extends Error {
 export interface Upstream {
   /** Resolves when status and headers are here; rejects with `UpstreamFailure`. */
   open(attempt: UpstreamAttempt): Promise<UpstreamAnswer>;
+  /**
+   * Asks a backend how many input tokens a Messages request has, which no provider bills. Rejects with `UpstreamFailure`;
+   * null for a backend that has no such call.
+   */
+  countTokens?(attempt: UpstreamAttempt): Promise<UpstreamAnswer> | null;
   /** Routes that a backend's type can serve. */
   routesOf(backend: string): readonly ModelRoute[];
   /** One health probe that is never billable: model list and latency. Rejects with a plain reason. */

@@ -7,6 +7,7 @@ import express, {
 } from 'express';
 import { GatewayError } from '../core/errors.ts';
 import { authenticate } from './authenticate.ts';
+import { handleCountTokens } from './count-tokens.ts';
 import { handleEstimate } from './estimate.ts';
 import { bodyReader, handleModelRequest } from './handle-model-request.ts';
 import { handleLedgerPrices } from './ledger-prices.ts';
@@ -53,6 +54,7 @@ function routeTable(services: Services): readonly RouteRow[] {
     post('/v1/completions', key, handleModelRequest(services, 'completions')),
     post('/v1/embeddings', key, handleModelRequest(services, 'embeddings')),
     post('/v1/messages', key, handleModelRequest(services, 'messages')),
+    post('/v1/messages/count_tokens', key, body, handleCountTokens(services)),
     post('/v1/responses', key, handleModelRequest(services, 'responses')),
     post('/v1/estimate', key, body, handleEstimate(services)),
     get('/v1/models', key, handleModels(services)),

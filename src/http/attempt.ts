@@ -111,7 +111,7 @@ export class Attempt {
   async #open(startedAtMs: number): Promise<UpstreamAnswer | UpstreamFailure> {
     const { services, request, clientRequest, response } = this.#context;
     const { upstream, facts, ioClock, settings } = services;
-    const { candidate, maxOutputTokens } = this.#started.plan;
+    const { candidate, maxOutputTokens, count } = this.#started.plan;
     const { backend, model } = candidate;
     try {
       const answer = await upstream.open({
@@ -119,6 +119,7 @@ export class Attempt {
         backend,
         model,
         maxOutputTokens,
+        inputTokens: count.tokens,
         signal: this.#controller.signal,
         firstByteTimeoutMs: settings.server.requestTimeoutSeconds * 1000,
         clientRequest,

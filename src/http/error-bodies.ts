@@ -5,7 +5,7 @@ export type ErrorDialect = 'openai' | 'anthropic';
 
 /** The dialect in which the client at a path expects its errors. */
 export function errorDialectOf(path: string | undefined): ErrorDialect {
-  return path !== undefined && /^\/v1\/messages(?:[/?]|$)/.test(path) ? 'anthropic' : 'openai';
+  return path !== undefined && /^\/v1\/messages(?:[/?]|$)/i.test(path) ? 'anthropic' : 'openai';
 }
 
 /** Types of the Messages API (its page on errors, 2026-11). SDKs choose their exception by the status, people read these. */

@@ -149,6 +149,14 @@ const SCHEMAS: Json = {
       stream: { type: 'boolean' },
     },
   },
+  CountedMessage: {
+    type: 'object',
+    required: ['model', 'messages'],
+    properties: {
+      model: { type: 'string' },
+      messages: { type: 'array', minItems: 1, items: { type: 'object', required: ['role'] } },
+    },
+  },
   Response: {
     type: 'object',
     required: ['model', 'input'],
@@ -176,6 +184,25 @@ const PATHS: Json = {
     'A message in the format of the Anthropic Messages API, streamed or not; its errors too have that format',
     ref('Message'),
   ),
+  '/v1/messages/count_tokens': {
+    post: {
+      summary: 'Counts the input tokens of a message. Free, and answered without a budget too',
+      requestBody: { required: true, content: json(ref('CountedMessage')) },
+      responses: {
+        200: {
+          description:
+            'By a backend that counts them, where one serves the model; else by the gateway',
+          content: json({
+            type: 'object',
+            required: ['input_tokens'],
+            properties: { input_tokens: { type: 'integer', minimum: 0 } },
+          }),
+        },
+        400: errorAnswer('invalid_request_error'),
+        404: errorAnswer('model_not_found'),
+      },
+    },
+  },
   '/v1/responses': modelRoute(
     "A response in the format of OpenAI's Responses API, streamed or not",
     ref('Response'),

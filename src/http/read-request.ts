@@ -3,7 +3,7 @@ import type { IncomingHttpHeaders } from 'node:http';
 import type { ModelRoute } from '../core/policy.ts';
 import type { JsonObject, ModelRequest } from '../core/request.ts';
 import { invalid, isObject } from './body-fields.ts';
-import { readMessagesRequest } from './shapes/messages.ts';
+import { readCountedMessages, readMessagesRequest } from './shapes/messages.ts';
 import { readChat, readCompletion, readEmbedding } from './shapes/openai.ts';
 import { readResponsesRequest } from './shapes/responses.ts';
 import type { Shape } from './shapes/shape.ts';
@@ -79,15 +79,18 @@ export interface ReadOptions {
   readonly receivedAtMs: number;
 }
 
-/** Reads a request. Throws `GatewayError` (400) that names the field and says what is expected. */
-export function readModelRequest({
-  id,
-  route,
-  rawBody,
-  strict,
-  receivedAtMs,
-}: ReadOptions): ModelRequest {
-  const body = parseJsonObject(rawBody);
+function readShaped(options: ReadOptions, shape: Shape): ModelRequest {
+  const body = parseJsonObject(options.rawBody);
   const model = readModel(body);
-  return { id, route, model, body, rawBody, ...SHAPES[route](body), strict, receivedAtMs };
+  return { ...options, model, body, ...shape(body) };
+}
+
+/** Reads a request. Throws `GatewayError` (400) that names the field and says what is expected. */
+export function readModelRequest(options: ReadOptions): ModelRequest {
+  return readShaped(options, SHAPES[options.route]);
+}
+
+/** Reads a request of the Messages API whose tokens are to be counted. Throws `GatewayError` (400) like the other. */
+export function readCountRequest(options: Omit<ReadOptions, 'route'>): ModelRequest {
+  return readShaped({ ...options, route: 'messages' }, readCountedMessages);
 }

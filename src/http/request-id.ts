@@ -1,6 +1,7 @@
 /** The id of a request: on the answer, in the log and in the ledger. */
 import { randomUUID } from 'node:crypto';
 import type { RequestHandler, Response } from 'express';
+import { errorDialectOf } from './error-bodies.ts';
 
 const HEADER = 'X-Nexus-Request-Id';
 
@@ -15,11 +16,13 @@ export function timedId(prefix: string): string {
 
 /** Gives every request an id before anything else happens to it. A client can not choose it: ids stay unique in the ledger. */
 export function assignRequestId(newRequestId: () => string): RequestHandler {
-  return function requestId(_request, response, next) {
+  return function requestId(request, response, next) {
     const id = newRequestId();
     response.setHeader(HEADER, id);
     // The name that the official SDKs read into `error.requestID`.
     response.setHeader('x-request-id', id);
+    // And the one that Anthropic's read.
+    if (errorDialectOf(request.url) === 'anthropic') response.setHeader('request-id', id);
     next();
   };
 }

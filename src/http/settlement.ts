@@ -28,13 +28,21 @@ export function estimateToLearnFrom(
   return isShown ? scalable.tokens : undefined;
 }
 
-/** Tokens of an answer for which the provider gave no usage: the counted input and the output that passed. */
-function meteredUsage(plan: AttemptPlan, reader: AnswerReader, tokens: TokenCounter): TokenUsage {
-  return {
-    ...NO_USAGE,
-    input: plan.count.tokens,
-    output: tokens.countText(reader.outputText(), plan.candidate.model),
-  };
+/**
+ * Tokens of an answer for which the provider gave no usage: the input as it said it at the start of a stream, or else as
+ * it was counted, and the output that passed.
+ */
+function meteredUsage(
+  plan: AttemptPlan,
+  reader: AnswerReader,
+  tokens: TokenCounter,
+  started: TokenUsage | null,
+): TokenUsage {
+  const passed = tokens.countText(reader.outputText(), plan.candidate.model);
+  // Some servers of the API write zeros until the end.
+  if (started === null || started.input === 0)
+    return { ...NO_USAGE, input: plan.count.tokens, output: passed };
+  return { ...started, output: Math.max(started.output, passed) };
 }
 
 /**
@@ -49,9 +57,14 @@ export function chargeOfAnswer(
 ): { readonly charge: Charge; readonly isCut: boolean } {
   const usage = reader.usage();
   if (usage !== null) return { charge: chargeFor(book, plan, usage, 'provider'), isCut: false };
-  const charge = chargeFor(book, plan, meteredUsage(plan, reader, tokens), 'metered');
-  const isCut = charge.amount > plan.hold;
-  return { charge: isCut ? { ...charge, ...inFull(plan) } : charge, isCut };
+  const started = reader.startedUsage?.() ?? null;
+  const metered = meteredUsage(plan, reader, tokens, started);
+  const charge = chargeFor(book, plan, metered, 'metered');
+  if (charge.amount <= plan.hold) return { charge, isCut: false };
+  const said = started === null ? null : chargeFor(book, plan, started, 'provider');
+  return said !== null && said.amount > plan.hold
+    ? { charge: said, isCut: false }
+    : { charge: { ...charge, ...inFull(plan) }, isCut: true };
 }
 
 /** The whole hold, as the money of a charge. */

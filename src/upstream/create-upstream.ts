@@ -88,14 +88,14 @@ function answerOf(
   };
 }
 
-async function openAttempt(
+async function openPassage(
   transport: Transport,
   backend: Backend,
   attempt: UpstreamAttempt,
+  passage: Passage,
 ): Promise<UpstreamAnswer> {
   const { dialect, target, basePath } = backend;
-  const passage = passageOf(dialect, attempt);
-  const { path, body } = passage;
+  const { path, body, relays = [] } = passage;
   const response = await transport.open({
     target,
     method: 'POST',
@@ -105,7 +105,8 @@ async function openAttempt(
       stream: attempt.request.stream,
       contentLength: body.length,
       client: attempt.clientRequest.headers,
-      relayed: dialect.relayedHeaders,
+      relayed: [...dialect.relayedHeaders, ...relays],
+      defaults: dialect.defaultHeaders ?? {},
       credentials: dialect.credentials,
     }),
     body,
@@ -113,6 +114,29 @@ async function openAttempt(
     firstByteTimeoutMs: attempt.firstByteTimeoutMs,
   });
   return answerOf(backend, passage, response);
+}
+
+async function openAttempt(
+  transport: Transport,
+  backend: Backend,
+  attempt: UpstreamAttempt,
+): Promise<UpstreamAnswer> {
+  return openPassage(transport, backend, attempt, passageOf(backend.dialect, attempt));
+}
+
+function openCount(
+  transport: Transport,
+  backend: Backend,
+  attempt: UpstreamAttempt,
+): Promise<UpstreamAnswer> | null {
+  const { dialect } = backend;
+  const outgoing = dialect.counting?.(attempt);
+  if (outgoing === undefined) return null;
+  return openPassage(transport, backend, attempt, {
+    ...outgoing,
+    passesBytes: true,
+    reader: (head) => dialect.reader(attempt, head),
+  });
 }
 
 /** Starts the simulated ones among the backends; when one can not start, the others are stopped again. */
@@ -153,7 +177,8 @@ export async function createUpstream(options: UpstreamOptions): Promise<Upstream
     const target = new URL(url.origin);
     const dialect = dialectOf(settings, clock);
     const basePath = url.pathname.replace(/\/+$/, '');
-    const { modelsPath, credentials } = dialect;
+    const { modelsPath } = dialect;
+    const credentials = { ...dialect.defaultHeaders, ...dialect.credentials };
     const probed = { settings, target, basePath, modelsPath, credentials };
     const prober = new Prober(probed, transport, clock);
     backends.set(settings.name, { settings, dialect, target, basePath, prober });
@@ -168,6 +193,7 @@ export async function createUpstream(options: UpstreamOptions): Promise<Upstream
 
   return {
     open: async (attempt) => openAttempt(transport, backendNamed(attempt.backend), attempt),
+    countTokens: (attempt) => openCount(transport, backendNamed(attempt.backend), attempt),
     routesOf: (name) => servedRoutes(backendNamed(name).dialect),
     probe: async (name, timeoutMs) => backendNamed(name).prober.probe(timeoutMs),
     async close() {

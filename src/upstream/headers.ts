@@ -32,6 +32,8 @@ export interface RequestHeaderOptions {
   /** The client's headers; only those named in `relayed` are looked at. */
   readonly client: IncomingHttpHeaders;
   readonly relayed: readonly string[];
+  /** For what the backend asks and the client did not send. */
+  readonly defaults: Readonly<Record<string, string>>;
   /** How this backend wants its own key. */
   readonly credentials: Readonly<Record<string, string>>;
 }
@@ -45,6 +47,7 @@ export function requestHeaders(options: RequestHeaderOptions): Record<string, st
     'content-type': 'application/json',
     'content-length': String(options.contentLength),
     'user-agent': USER_AGENT,
+    ...options.defaults,
   };
   if (SAFE_VALUE.test(options.requestId)) headers['x-request-id'] = options.requestId;
   for (const name of options.relayed) {

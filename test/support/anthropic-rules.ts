@@ -8,6 +8,8 @@ const ARGUMENTS: ReadonlySet<string> = new Set(
     ' ',
   ),
 );
+/** Gone from version 2026-10-21 on. */
+const SAMPLING = ['temperature', 'top_p', 'top_k'];
 const BLOCKS: Readonly<Record<string, ReadonlySet<string>>> = {
   user: new Set(['text', 'image', 'document', 'tool_result']),
   assistant: new Set(['text', 'thinking', 'redacted_thinking', 'tool_use']),
@@ -106,8 +108,11 @@ function complaintOfFormat(config: unknown): string | null {
 }
 
 /** The words of the 400; null for a call that is in order. */
-export function complaintOfAnthropic({ json }: RecordedRequest): string | null {
+export function complaintOfAnthropic({ json, headers }: RecordedRequest): string | null {
   if (!isFields(json)) return 'The request body is not valid JSON';
+  const sampling = SAMPLING.find((name) => json[name] !== undefined);
+  if (sampling !== undefined && headers['anthropic-version'] !== '2023-06-01')
+    return `${sampling}: sampling parameters are not supported in this API version`;
   const unknown = Object.keys(json).find((name) => !ARGUMENTS.has(name));
   if (unknown !== undefined) return `${unknown}: Extra inputs are not permitted`;
   if (!Number.isInteger(json['max_tokens'])) return 'max_tokens: Field required';

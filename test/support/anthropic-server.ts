@@ -1,4 +1,4 @@
-/** A server that speaks the wire format of the Anthropic Messages API, version 2023-06-01. */
+/** A server that speaks the wire format of the Anthropic Messages API, versions 2023-06-01 and 2026-10-21. */
 import { complaintOfAnthropic } from './anthropic-rules.ts';
 import { callsOf, ProviderServer, tokensOf } from './provider-server.ts';
 import type { Behaviour, RecordedRequest } from './provider-server.ts';
@@ -13,6 +13,10 @@ export interface AnthropicServerOptions {
 
 const DEFAULT_TEXT = 'Hello there, friend.';
 const DEFAULT_USAGE: NonNullable<Behaviour['usage']> = { input: 12, output: 5 };
+const COUNT_PATH = '/v1/messages/count_tokens';
+/** Tokens of every request, so that a test sees who has counted. */
+const COUNTED_TOKENS = 4711;
+const VERSIONS = ['2023-06-01', '2026-10-21'];
 const SIGNATURE = 'EqQBCgIYAhIM1gbcDa9GJwZA2b3h';
 
 /** `input_tokens` leaves cached tokens out, as the API does. */
@@ -62,6 +66,7 @@ function messageOf(request: RecordedRequest): Record<string, unknown> {
 }
 
 function answer(request: RecordedRequest, behaviour: Behaviour): unknown {
+  if (request.path === COUNT_PATH) return { input_tokens: COUNTED_TOKENS };
   return {
     ...messageOf(request),
     content: blocksOf(behaviour),
@@ -163,6 +168,7 @@ export async function startAnthropicServer(
   const { apiKey, models = ['claude-sonnet-4-5'], isStrict = false } = options;
   return new ProviderServer({
     modelPaths: ['/v1/messages'],
+    countPath: COUNT_PATH,
     answer,
     events,
     error: (status, message) => errorOf(ERROR_TYPES[status] ?? 'api_error', message),
@@ -181,8 +187,10 @@ export async function startAnthropicServer(
       return { data, has_more: false, first_id: models[0], last_id: models.at(-1) };
     },
     refuses(headers) {
-      if (headers['anthropic-version'] !== '2023-06-01')
-        return 'anthropic-version: header is required';
+      const version = headers['anthropic-version'];
+      if (version === undefined) return 'anthropic-version: header is required';
+      if (!VERSIONS.includes(String(version)))
+        return `anthropic-version: "${String(version)}" is not a valid version`;
       return apiKey === undefined || headers['x-api-key'] === apiKey ? null : 'invalid x-api-key';
     },
   }).start();

@@ -10,10 +10,10 @@ export const TEXT = 'Rome is warmer, by nine degrees.';
 export const USAGE = { input: 61, output: 13 };
 
 /** What the tests of one provider share. Stage and client are there once the tests run. */
-export interface Meeting {
+export interface Meeting<Client = ChatClient> {
   readonly upstream: UpstreamName;
   readonly stage: () => Stage;
-  readonly client: () => ChatClient;
+  readonly client: () => Client;
 }
 
 /** Tokens of an entry of the ledger. */

@@ -1,12 +1,15 @@
 /** What every client must be told when something goes wrong, whichever provider it was, and what it is charged then. */
 import { expect, it } from '@jest/globals';
+import type { ChatClient } from './chat-client.ts';
 import { PROMPT, TEXT, usageOf, USAGE, type Meeting } from './client-charges.ts';
 import { priceOf, UPSTREAM_KEYS, UPSTREAMS } from './client-stage.ts';
 import type { ProviderServer } from './provider-server.ts';
 import { entriesMadeBy } from './settled-books.ts';
 import { nano } from './test-gateway.ts';
 
-export function describeFailures({ upstream, stage, client }: Meeting): void {
+type Client = Pick<ChatClient, 'ask' | 'stream' | 'readError'>;
+
+export function describeFailures({ upstream, stage, client }: Meeting<Client>): void {
   const { models, rates } = UPSTREAMS[upstream];
   const model = models.chat;
   const server = (): ProviderServer => stage().servers[upstream];

@@ -12,6 +12,8 @@ import { gzipSync } from 'node:zlib';
 export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
+  /** Path and query. */
+  readonly url: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   /** The parsed body, or null. */
@@ -70,6 +72,8 @@ export interface Behaviour {
 export interface WireFormat {
   /** Model calls are `POST`s to these paths. */
   readonly modelPaths: readonly string[];
+  /** A `POST` to this path counts tokens; it is no model call. */
+  readonly countPath?: string;
   readonly answer: (request: RecordedRequest, behaviour: Behaviour) => unknown;
   readonly events: (request: RecordedRequest, behaviour: Behaviour) => readonly string[];
   readonly error: (status: number, message: string) => unknown;
@@ -96,6 +100,7 @@ export class ProviderServer {
   readonly #arrivals = new EventEmitter();
   #always: Behaviour = {};
   #next: Behaviour[] = [];
+  readonly #nextCounts: Behaviour[] = [];
   #url = '';
 
   constructor(format: WireFormat) {
@@ -128,6 +133,11 @@ export class ProviderServer {
     this.#next.push(...behaviours);
   }
 
+  /** How the next count of tokens goes. */
+  nextCount(behaviour: Behaviour): void {
+    this.#nextCounts.push(behaviour);
+  }
+
   /** The next request that arrives. */
   async arrival(): Promise<RecordedRequest> {
     const [request] = (await once(this.#arrivals, 'request')) as [RecordedRequest];
@@ -152,7 +162,7 @@ export class ProviderServer {
     const recorded = await record(request, response);
     this.requests.push(recorded);
     this.#arrivals.emit('request', recorded);
-    const { refuses, complaint, error, modelPaths, other } = this.#format;
+    const { refuses, complaint, error, modelPaths, countPath, other } = this.#format;
     const refusal = refuses(request.headers);
     if (refusal !== null) {
       this.#send(response, 401, error(401, refusal), {});
@@ -161,6 +171,8 @@ export class ProviderServer {
       const wrong = complaint?.(recorded) ?? null;
       if (wrong !== null) this.#send(response, 400, error(400, wrong), {});
       else await this.#answerCall(recorded, response, behaviour);
+    } else if (recorded.method === 'POST' && recorded.path === countPath) {
+      await this.#answerCall(recorded, response, this.#nextCounts.shift() ?? {});
     } else {
       const document = other(recorded);
       if (document === undefined) this.#send(response, 404, error(404, 'not found'), {});
@@ -219,6 +231,7 @@ async function record(
   return {
     method: request.method ?? '',
     path: (request.url ?? '').split('?')[0] ?? '',
+    url: request.url ?? '',
     headers: request.headers,
     body,
     json: parsed(body),

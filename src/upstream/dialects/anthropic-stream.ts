@@ -5,7 +5,8 @@ import type { TokenUsage } from '../../core/usage.ts';
 import { dataOf, EventSplitter } from '../event-stream.ts';
 import { objectAt, parseJsonObject, stringAt } from '../json-values.ts';
 import { finishReason, translateError } from './anthropic-answers.ts';
-import { mergeAnthropicUsage, readAnthropicUsage, toOpenAiUsage } from './anthropic-usage.ts';
+import { StreamedUsage } from './anthropic-streamed-usage.ts';
+import { toOpenAiUsage } from './anthropic-usage.ts';
 import { errorDocument, errorEvent } from './openai-errors.ts';
 
 const MAX_TEXT_CHARS = 8 * 1024 * 1024;
@@ -23,13 +24,11 @@ export class AnthropicStreamReader implements AnswerReader {
   readonly #wantsUsageChunk: boolean;
   readonly #splitter = new EventSplitter();
   readonly #calls = new Map<unknown, OpenCall>();
+  readonly #usage = new StreamedUsage();
   #callCount = 0;
   #id = '';
   #model = '';
   #text = '';
-  /** All figures that were reported so far, the latest of each. */
-  #reported: JsonObject = {};
-  #usage: TokenUsage | null = null;
   #isComplete = false;
 
   constructor(createdAtS: number, wantsUsageChunk: boolean) {
@@ -45,12 +44,12 @@ export class AnthropicStreamReader implements AnswerReader {
     return this.#translate([this.#splitter.rest()]);
   }
 
-  /**
-   * Null until the final figures: the output that `message_start` names is only that of the first piece, and to charge
-   * a broken stream by it would give nearly all of it away.
-   */
   usage(): TokenUsage | null {
-    return this.#usage;
+    return this.#usage.final();
+  }
+
+  startedUsage(): TokenUsage | null {
+    return this.#usage.started();
   }
 
   isComplete(): boolean {
@@ -100,7 +99,7 @@ export class AnthropicStreamReader implements AnswerReader {
   #messageStart(message: JsonObject): string {
     this.#id = stringAt(message, 'id');
     this.#model = stringAt(message, 'model');
-    this.#reported = objectAt(message, 'usage');
+    this.#usage.start(objectAt(message, 'usage'));
     return this.#delta({ role: 'assistant', content: '' });
   }
 
@@ -137,19 +136,15 @@ export class AnthropicStreamReader implements AnswerReader {
   }
 
   #messageDelta(event: JsonObject): string {
-    const said = objectAt(event, 'usage');
-    this.#reported = mergeAnthropicUsage(this.#reported, said);
-    if (said['output_tokens'] !== undefined) {
-      this.#usage = readAnthropicUsage(this.#reported) ?? this.#usage;
-    }
+    this.#usage.add(objectAt(event, 'usage'));
     const { stop_reason: stopReason } = objectAt(event, 'delta');
     return typeof stopReason === 'string' ? this.#delta({}, finishReason(stopReason)) : '';
   }
 
   #messageStop(): string {
     this.#isComplete = true;
-    const usage = this.#usage && toOpenAiUsage(this.#usage);
-    const last = this.#wantsUsageChunk && usage ? this.#chunk([], usage) : '';
+    const usage = this.#usage.final();
+    const last = this.#wantsUsageChunk && usage ? this.#chunk([], toOpenAiUsage(usage)) : '';
     return `${last}data: [DONE]\n\n`;
   }
 

@@ -42,7 +42,6 @@ function bridgeFor({ passes, translates }: Dialect, route: ModelRoute): ClientFo
 function asChat(attempt: UpstreamAttempt, body: JsonObject): UpstreamAttempt {
   const { request } = attempt;
   const maximum = attempt.maxOutputTokens ?? request.maxOutputTokens;
-  const maxOutputField = maximum === null ? null : 'max_tokens';
   return {
     ...attempt,
     maxOutputTokens: maximum,
@@ -53,7 +52,8 @@ function asChat(attempt: UpstreamAttempt, body: JsonObject): UpstreamAttempt {
       rawBody: Buffer.from(JSON.stringify(body)),
       wantsUsageChunk: true,
       maxOutputTokens: maximum,
-      maxOutputField,
+      // The field is the backend's choice: some models take only the new name.
+      maxOutputField: null,
     },
   };
 }
@@ -62,6 +62,7 @@ function asChat(attempt: UpstreamAttempt, body: JsonObject): UpstreamAttempt {
 export interface Passage {
   readonly path: string;
   readonly body: Buffer;
+  readonly relays?: readonly string[];
   /** True when the answer's bytes are the client's. */
   readonly passesBytes: boolean;
   reader(head: AnswerHead): AnswerReader;

@@ -1,10 +1,15 @@
 /** The Anthropic Messages API as a format of clients, said in and told from the chat format. */
 import type { ClientFormat } from './client-format.ts';
-import { untranslatable } from './untranslatable.ts';
+import { ErrorTeller, MessageTeller } from './messages-answers.ts';
+import { messagesToChat } from './messages-request.ts';
+import { MessageStreamTeller } from './messages-stream.ts';
 
 export const messagesFormat: ClientFormat = {
-  toChat() {
-    throw untranslatable('messages', 'a request of the Messages API');
+  toChat: messagesToChat,
+  reader(attempt, chat, { status, isStream }) {
+    if (status >= 400) return new ErrorTeller(chat, status);
+    return isStream
+      ? new MessageStreamTeller(chat, attempt)
+      : new MessageTeller(chat, attempt.request.id);
   },
-  reader: (_attempt, chat) => chat,
 };
