@@ -60,4 +60,6 @@ export interface TokenCount {
   readonly tier: TokenTier;
   /** Left out means that nothing is known, so every premium counts as possible. */
   readonly premiums?: PremiumRates;
+  /** Part of the input is only known to the provider, so that `tokens` is too low and `bound` alone is sure. */
+  readonly hasStoredInput?: boolean;
 }

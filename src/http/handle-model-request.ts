@@ -11,6 +11,7 @@ import { isClientGone } from './relay.ts';
 import { requestIdOf } from './request-id.ts';
 import { setBudgetHeaders } from './response-headers.ts';
 import type { Services } from './services.ts';
+import { refuseUnholdable } from './unholdable.ts';
 import { asGatewayError, writeError } from './write-error.ts';
 
 /** The status that is logged for a client that left before it had an answer. */
@@ -84,20 +85,6 @@ function report(
   });
 }
 
-/** Tiers that a provider bills above its list price, by a factor that no list gives: what can not be held is not sent. */
-const PREMIUM_TIERS: readonly unknown[] = ['priority', 'scale'];
-
-function refusePremiumTier({ settings }: Services, { body }: ModelRequest): void {
-  const { budget } = settings.routing;
-  if (budget === null || budget.hardLimitAction === 'warn') return;
-  if (!PREMIUM_TIERS.includes(body['service_tier'])) return;
-  throw new GatewayError(
-    'invalid_request_error',
-    `\`service_tier\` "${String(body['service_tier'])}" is billed above list price, which an enforced budget can not hold. Leave it out, or use "default" or "flex".`,
-    { param: 'service_tier' },
-  );
-}
-
 function admitToGateway({ isOpen, load, settings }: Services): void {
   if (!isOpen()) {
     throw new GatewayError(
@@ -154,7 +141,7 @@ async function serve(
       strict: isStrict(http.headers),
       receivedAtMs: clock.now(),
     });
-    refusePremiumTier(services, request);
+    refuseUnholdable(services.settings, request);
     const counts = await countTokens(services, request);
     if (isClientGone(response)) return;
     await runModelCall({ services, request, counts, clientRequest: http, response, trace });

@@ -22,7 +22,8 @@ export function chargeFor(
 function meteredUsage(plan: AttemptPlan, reader: AnswerReader, tokens: TokenCounter): TokenUsage {
   return {
     ...NO_USAGE,
-    input: plan.count.tokens,
+    // What only the provider knows of is charged at its bound: less could be a part of the bill.
+    input: plan.count.hasStoredInput ? plan.count.bound : plan.count.tokens,
     output: tokens.countText(reader.outputText(), plan.candidate.model),
   };
 }
