@@ -9,11 +9,21 @@ export const PROMPT = 'Which is warmer today, Bern or Rome?';
 export const TEXT = 'Rome is warmer, by nine degrees.';
 export const USAGE = { input: 61, output: 13 };
 
+export type ClientApi = 'chat' | 'responses';
+
 /** What the tests of one provider share. Stage and client are there once the tests run. */
 export interface Meeting {
   readonly upstream: UpstreamName;
+  /** The route over which the client asks. */
+  readonly api: ClientApi;
   readonly stage: () => Stage;
   readonly client: () => ChatClient;
+}
+
+/** Events of a stream after which the provider has said its first words, and not its last. */
+export function eventsOfFirstWords({ upstream, api }: Meeting): number {
+  if (upstream === 'anthropic') return 5;
+  return upstream === 'openai' && api === 'responses' ? 6 : 3;
 }
 
 /** Tokens of an entry of the ledger. */

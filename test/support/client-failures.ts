@@ -1,18 +1,26 @@
 /** What every client must be told when something goes wrong, whichever provider it was, and what it is charged then. */
 import { expect, it } from '@jest/globals';
-import { PROMPT, TEXT, usageOf, USAGE, type Meeting } from './client-charges.ts';
+import {
+  eventsOfFirstWords,
+  PROMPT,
+  TEXT,
+  usageOf,
+  USAGE,
+  type Meeting,
+} from './client-charges.ts';
 import { priceOf, UPSTREAM_KEYS, UPSTREAMS } from './client-stage.ts';
 import type { ProviderServer } from './provider-server.ts';
 import { entriesMadeBy } from './settled-books.ts';
 import { nano } from './test-gateway.ts';
 
-export function describeFailures({ upstream, stage, client }: Meeting): void {
+export function describeFailures(meeting: Meeting): void {
+  const { upstream, stage, client } = meeting;
   const { models, rates } = UPSTREAMS[upstream];
   const model = models.chat;
   const server = (): ProviderServer => stage().servers[upstream];
 
   it('leaves a stream in the middle: what passed is charged, and nothing stays held', async () => {
-    server().next({ text: TEXT, usage: USAGE, pausesAfter: upstream === 'anthropic' ? 5 : 3 });
+    server().next({ text: TEXT, usage: USAGE, pausesAfter: eventsOfFirstWords(meeting) });
     const arrival = server().arrival();
     const leave = new AbortController();
     let text = '';
@@ -73,7 +81,7 @@ export function describeFailures({ upstream, stage, client }: Meeting): void {
   });
 
   it('throws when the stream fails after its first words, and pays for what passed', async () => {
-    const failsAfter = upstream === 'anthropic' ? 5 : 3;
+    const failsAfter = eventsOfFirstWords(meeting);
     server().next({
       text: TEXT,
       usage: USAGE,

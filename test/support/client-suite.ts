@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ChatClient } from './chat-client.ts';
 import { describeAnswers } from './client-answers.ts';
-import { PROMPT } from './client-charges.ts';
+import { PROMPT, type ClientApi } from './client-charges.ts';
 import { describeFailures } from './client-failures.ts';
 import {
   startClientStage,
@@ -18,6 +18,8 @@ import { expectSettledBooks } from './settled-books.ts';
 
 export interface ClientSuite {
   readonly name: string;
+  /** `chat` when left out. */
+  readonly api?: ClientApi;
   readonly connect: (connection: Connection) => ChatClient;
   /** Requests that reach the gateway when the budget is exhausted, by the client's own rule, with nothing configured. */
   readonly triesWhenExhausted: { readonly count: number; readonly rule: string };
@@ -27,7 +29,7 @@ export interface ClientSuite {
 const COSTLY = { input: 1_000, output: 2_000 };
 
 export function describeClient(suite: ClientSuite): void {
-  const { name, connect, triesWhenExhausted } = suite;
+  const { name, api = 'chat', connect, triesWhenExhausted } = suite;
   const watch = new OriginWatch();
   let stage: Stage;
   let client: ChatClient;
@@ -52,7 +54,7 @@ export function describeClient(suite: ClientSuite): void {
   });
 
   describe.each(UPSTREAM_NAMES)(`${name}, with %s behind the gateway`, (upstream) => {
-    const meeting = { upstream, stage: () => stage, client: () => client };
+    const meeting = { upstream, api, stage: () => stage, client: () => client };
     describeAnswers(meeting);
     describeFailures(meeting);
   });

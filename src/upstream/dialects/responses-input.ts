@@ -54,10 +54,20 @@ function addItem(messages: ChatMessage[], item: unknown, at: string): void {
     case 'item_reference':
     case undefined:
     case null:
-      throw untranslatable(at, 'a reference to an item that only OpenAI has stored');
+      return refuseReference(item, at);
     default:
       throw untranslatable(`${at}.type`, `the item ${JSON.stringify(type)}`);
   }
+}
+
+/** Reasoning that is only named would be left out as well. */
+function refuseReference(item: JsonObject, at: string): void {
+  if (stringAt(item, 'id').startsWith('rs_')) return;
+  throw untranslatable(
+    at,
+    'a reference to an item that only OpenAI has stored',
+    'for this backend; send the item itself (in the AI SDK: providerOptions.openai.store = false)',
+  );
 }
 
 function addMessage(messages: ChatMessage[], item: JsonObject, at: string): void {
