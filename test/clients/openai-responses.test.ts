@@ -126,6 +126,7 @@ function openAiClient(openai: OpenAI): ChatClient {
 describeClient({
   name: 'openai over responses',
   api: 'responses',
+  alwaysGetsUsage: true,
   connect: (connection) => openAiClient(new OpenAI(connection)),
   triesWhenExhausted: { count: 1, rule: 'it obeys x-should-retry' },
 });

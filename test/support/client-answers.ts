@@ -29,7 +29,7 @@ const ANSWER_SCHEMA = {
   additionalProperties: false,
 };
 
-export function describeAnswers({ upstream, api, stage, client }: Meeting): void {
+export function describeAnswers({ upstream, canOmitUsage, stage, client }: Meeting): void {
   const { models, cachedUsage, embeddings } = UPSTREAMS[upstream];
   const model = models.chat;
   const server = (): ProviderServer => stage().servers[upstream];
@@ -63,8 +63,7 @@ export function describeAnswers({ upstream, api, stage, client }: Meeting): void
     expectCharges(entries, upstream, [USAGE]);
   });
 
-  // The Responses API says it always.
-  if (api === 'chat') {
+  if (canOmitUsage) {
     it('streams without a word about usage when it did not ask, and is charged all the same', async () => {
       server().next({ text: TEXT, usage: USAGE });
       const entries = await entriesMadeBy(stage().nexus, async () => {

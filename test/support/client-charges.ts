@@ -16,6 +16,8 @@ export interface Meeting {
   readonly upstream: UpstreamName;
   /** The route over which the client asks. */
   readonly api: ClientApi;
+  /** The client can stream without asking for the usage. */
+  readonly canOmitUsage: boolean;
   readonly stage: () => Stage;
   readonly client: () => ChatClient;
 }

@@ -20,6 +20,8 @@ export interface ClientSuite {
   readonly name: string;
   /** `chat` when left out. */
   readonly api?: ClientApi;
+  /** It asks for the usage of every stream, or its API says it unasked. */
+  readonly alwaysGetsUsage?: boolean;
   readonly connect: (connection: Connection) => ChatClient;
   /** Requests that reach the gateway when the budget is exhausted, by the client's own rule, with nothing configured. */
   readonly triesWhenExhausted: { readonly count: number; readonly rule: string };
@@ -29,7 +31,7 @@ export interface ClientSuite {
 const COSTLY = { input: 1_000, output: 2_000 };
 
 export function describeClient(suite: ClientSuite): void {
-  const { name, api = 'chat', connect, triesWhenExhausted } = suite;
+  const { name, api = 'chat', alwaysGetsUsage = false, connect, triesWhenExhausted } = suite;
   const watch = new OriginWatch();
   let stage: Stage;
   let client: ChatClient;
@@ -54,7 +56,13 @@ export function describeClient(suite: ClientSuite): void {
   });
 
   describe.each(UPSTREAM_NAMES)(`${name}, with %s behind the gateway`, (upstream) => {
-    const meeting = { upstream, api, stage: () => stage, client: () => client };
+    const meeting = {
+      upstream,
+      api,
+      canOmitUsage: !alwaysGetsUsage,
+      stage: () => stage,
+      client: () => client,
+    };
     describeAnswers(meeting);
     describeFailures(meeting);
   });
