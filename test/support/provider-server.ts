@@ -12,6 +12,8 @@ import { gzipSync } from 'node:zlib';
 export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
+  /** From its question mark on; empty when there was none. */
+  readonly query: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   /** The parsed body, or null. */
@@ -219,6 +221,7 @@ async function record(
   return {
     method: request.method ?? '',
     path: (request.url ?? '').split('?')[0] ?? '',
+    query: /\?.*$/.exec(request.url ?? '')?.[0] ?? '',
     headers: request.headers,
     body,
     json: parsed(body),
