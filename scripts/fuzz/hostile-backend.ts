@@ -63,7 +63,7 @@ export class HostileBackend {
     }
     this.calls += 1;
     const { model, isStream } = callOf(request);
-    const answer = HOSTILE_ANSWERS[model.replace(/^[ha]-/, '')];
+    const answer = HOSTILE_ANSWERS[model.replace(/^[hao]-/, '')];
     if (answer === undefined) socket.destroy();
     else void answer(socket, isStream);
   }

@@ -1,4 +1,4 @@
-/** The gateway that is fuzzed: simulated backends that behave, and two that do not. */
+/** The gateway that is fuzzed: simulated backends that behave, and three that do not. */
 import { HOSTILE_ANSWERS } from './hostile-answers.ts';
 
 export const GOOD_MODELS: readonly string[] = [
@@ -12,7 +12,12 @@ export const GOOD_MODELS: readonly string[] = [
 ];
 const HOSTILE = Object.keys(HOSTILE_ANSWERS).map((name) => `h-${name}`);
 const HOSTILE_ANTHROPIC = Object.keys(HOSTILE_ANSWERS).map((name) => `a-${name}`);
-export const HOSTILE_MODELS: readonly string[] = [...HOSTILE, ...HOSTILE_ANTHROPIC];
+const HOSTILE_OPENAI = Object.keys(HOSTILE_ANSWERS).map((name) => `o-${name}`);
+export const HOSTILE_MODELS: readonly string[] = [
+  ...HOSTILE,
+  ...HOSTILE_ANTHROPIC,
+  ...HOSTILE_OPENAI,
+];
 
 export const MAX_BODY_BYTES = 1024 * 1024;
 
@@ -78,5 +83,6 @@ models = ["llama3"]
 latency_ms = 0
 ${hostileToml('hostile', 'generic', HOSTILE, hostileUrl)}
 ${hostileToml('hostile-anthropic', 'anthropic', HOSTILE_ANTHROPIC, hostileUrl)}
+${hostileToml('hostile-openai', 'openai', HOSTILE_OPENAI, hostileUrl)}
 `;
 }

@@ -112,4 +112,6 @@ export interface TokenCount {
   readonly premiums?: PremiumRates;
   /** Left out where nothing can be learned: exact counts, and texts that were not counted. */
   readonly scalable?: ScalableCount;
+  /** Part of the input is only known to the provider, so that `tokens` is too low and `bound` alone is sure. */
+  readonly hasStoredInput?: boolean;
 }

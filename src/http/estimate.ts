@@ -1,19 +1,14 @@
 /** `POST /v1/estimate`: what a request would be counted, held and routed as, without sending it or holding anything. */
 import type { RequestHandler } from 'express';
 import { formatUsdExact, toUsdNumber, type NanoUsd } from '../core/money.ts';
-import type { ModelRoute } from '../core/policy.ts';
-import type { JsonObject, ModelRequest } from '../core/request.ts';
+import type { ModelRequest } from '../core/request.ts';
+import { routeToEstimate } from './estimate-route.ts';
 import { planAttempt, type PlanResult } from './plan-attempt.ts';
 import { isStrict, parseJsonObject, readModelRequest } from './read-request.ts';
 import { refusalFor, withBudgetContext, type CandidateRefusal } from './refusal.ts';
 import { requestIdOf } from './request-id.ts';
 import type { Services } from './services.ts';
-
-/** The route is told by the field that only it has. */
-function routeOf(body: JsonObject): ModelRoute {
-  if (body['prompt'] !== undefined) return 'completions';
-  return body['input'] === undefined ? 'chat' : 'embeddings';
-}
+import { refuseUnholdable } from './unholdable.ts';
 
 /** An amount as a number for reading and as a string for calculating. */
 function money(name: string, amount: NanoUsd): Record<string, number | string> {
@@ -58,7 +53,7 @@ async function estimate(services: Services, request: ModelRequest): Promise<obje
     input_tokens_bound: count?.bound,
     tier: count?.tier,
   };
-  const head = { model_requested: request.model, ...tokenCount };
+  const head = { route: request.route, model_requested: request.model, ...tokenCount };
   const refused = (error: { code: string; message: string }): object => ({
     ...head,
     admission: 'refused',
@@ -88,11 +83,12 @@ export function handleEstimate(services: Services): RequestHandler {
     const rawBody = Buffer.isBuffer(http.body) ? http.body : Buffer.alloc(0);
     const request = readModelRequest({
       id: requestIdOf(response),
-      route: routeOf(parseJsonObject(rawBody)),
+      route: routeToEstimate(http.query['route'], parseJsonObject(rawBody)),
       rawBody,
       strict: isStrict(http.headers),
       receivedAtMs: services.clock.now(),
     });
+    refuseUnholdable(services.settings, request);
     response.json(await estimate(services, request));
   };
 }

@@ -12,6 +12,7 @@ import { isClientGone } from './relay.ts';
 import { requestIdOf } from './request-id.ts';
 import { setBudgetHeaders } from './response-headers.ts';
 import type { Services } from './services.ts';
+import { refuseUnholdable } from './unholdable.ts';
 import { asGatewayError, writeError } from './write-error.ts';
 
 /** The status that is logged for a client that left before it had an answer. */
@@ -85,20 +86,6 @@ function report(
   });
 }
 
-/** Tiers that a provider bills above its list, by a factor that it does not publish: what can not be held is not sent. */
-const PREMIUM_TIERS: readonly unknown[] = ['scale', 'ultrafast'];
-
-function refusePremiumTier({ settings }: Services, { body }: ModelRequest): void {
-  const { budget } = settings.routing;
-  if (budget === null || budget.hardLimitAction === 'warn') return;
-  if (!PREMIUM_TIERS.includes(body['service_tier'])) return;
-  throw new GatewayError(
-    'invalid_request_error',
-    `\`service_tier\` "${String(body['service_tier'])}" is billed by a factor that is not published, which an enforced budget can not hold. Leave it out, or use "default", "flex" or "priority".`,
-    { param: 'service_tier' },
-  );
-}
-
 function admitToGateway({ isOpen, load, settings }: Services): void {
   if (!isOpen()) {
     throw new GatewayError(
@@ -155,7 +142,7 @@ async function serve(
       strict: isStrict(http.headers),
       receivedAtMs: clock.now(),
     });
-    refusePremiumTier(services, request);
+    refuseUnholdable(services.settings, request);
     const counts = await countTokens(services, request);
     if (isClientGone(response)) return;
     await runModelCall({ services, request, counts, clientRequest: http, response, trace });

@@ -159,10 +159,12 @@ const SCHEMAS: Json = {
   },
   Response: {
     type: 'object',
-    required: ['model', 'input'],
+    required: ['model'],
     properties: {
       model: { type: 'string' },
-      input: { oneOf: [{ type: 'string' }, { type: 'array', minItems: 1 }] },
+      input: { oneOf: [{ type: 'string' }, { type: 'array', items: { type: 'object' } }] },
+      instructions: { type: 'string' },
+      background: { const: false },
       max_output_tokens: { type: 'integer', minimum: 1 },
       stream: { type: 'boolean' },
     },
@@ -210,9 +212,16 @@ const PATHS: Json = {
   '/v1/estimate': {
     post: {
       summary: 'Prices a request without sending it',
+      description:
+        'Without `route` the fields tell it. `messages`: chat, or messages where `system`, `thinking`, `stop_sequences` or a tool with `input_schema` is there too. `prompt` that is no object: completions. `input`: embeddings for a list of texts or token ids, for a model with "embed" in its name, and beside `encoding_format` or `dimensions`; else responses.',
+      parameters: [
+        query('route', 'chat, completions, embeddings, messages or responses: whose body it is'),
+      ],
       requestBody: {
         required: true,
-        content: json({ anyOf: [ref('Chat'), ref('Completion'), ref('Embedding')] }),
+        content: json({
+          anyOf: ['Chat', 'Completion', 'Embedding', 'Message', 'Response'].map(ref),
+        }),
       },
       responses: {
         200: {

@@ -4,7 +4,7 @@ import { roundUpToNano, toPico } from '../core/money.ts';
 import type { PriceBook } from '../core/prices.ts';
 import type { TokenCounter } from '../core/tokens.ts';
 import type { AnswerReader } from '../core/upstream.ts';
-import { NO_USAGE, type ChargeBasis, type TokenUsage } from '../core/usage.ts';
+import { NO_USAGE, type ChargeBasis, type TokenCount, type TokenUsage } from '../core/usage.ts';
 import type { AttemptPlan } from './plan-attempt.ts';
 
 /** The charge for a usage at the price that was frozen at the hold. */
@@ -28,6 +28,11 @@ export function estimateToLearnFrom(
   return isShown ? scalable.tokens : undefined;
 }
 
+/** What only the provider knows of is charged at its bound: less could be a part of the bill. */
+function inputOf({ hasStoredInput = false, bound, tokens }: TokenCount): number {
+  return hasStoredInput ? bound : tokens;
+}
+
 /**
  * Tokens of an answer for which the provider gave no usage: the input as it said it at the start of a stream, or else as
  * it was counted, and the output that passed.
@@ -41,7 +46,7 @@ function meteredUsage(
   const passed = tokens.countText(reader.outputText(), plan.candidate.model);
   // Some servers of the API write zeros until the end.
   if (started === null || started.input === 0)
-    return { ...NO_USAGE, input: plan.count.tokens, output: passed };
+    return { ...NO_USAGE, input: inputOf(plan.count), output: passed };
   return { ...started, output: Math.max(started.output, passed) };
 }
 

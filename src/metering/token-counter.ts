@@ -18,6 +18,7 @@ import { loadEncoding, type CountTokens, type EncodingName } from './encodings.t
 import type { Prompt } from './prompt.ts';
 import { readPrompt } from './read-prompt.ts';
 import { byteBound, heuristicBound, heuristicTokens } from './rough-count.ts';
+import { withStoredInput } from './stored-input.ts';
 import { TextCountCache } from './text-count-cache.ts';
 import { tierOf, tokenizerOf, type BpeTokenizer } from './tokenizers.ts';
 
@@ -177,6 +178,14 @@ class BpeTokenCounter implements WarmTokenCounter {
   }
 
   async count(request: Pick<ModelRequest, 'route' | 'body'>, model: string): Promise<TokenCount> {
+    return withStoredInput(await this.#countShown(request, model), request, model);
+  }
+
+  /** Counts what is in the request. */
+  async #countShown(
+    request: Pick<ModelRequest, 'route' | 'body'>,
+    model: string,
+  ): Promise<TokenCount> {
     const tokenizer = tokenizerOf(model);
     const prompt = readPrompt(request, model);
     if (tokenizer.tier === 'heuristic') return countRoughly(prompt);

@@ -13,6 +13,7 @@ export function injectsUsage({ request }: Pick<UpstreamAttempt, 'request'>): boo
 
 function withMaximum(body: JsonObject, attempt: UpstreamAttempt, maximum: number): JsonObject {
   const { request, model } = attempt;
+  if (request.route === 'responses') return { ...body, max_output_tokens: maximum };
   const fields = ['max_tokens', 'max_completion_tokens'].filter(
     (field) => typeof body[field] === 'number' || field === request.maxOutputField,
   );

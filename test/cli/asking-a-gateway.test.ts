@@ -154,7 +154,7 @@ describe('commands that ask a running gateway', () => {
     folder = await mkdtemp(path.join(tmpdir(), 'nexus-cli-'));
     standIn = await startStandIn((asked) => {
       if (asked.url.startsWith('/v1/ledger')) return ledgerPage(asked, entries);
-      return FIXED[asked.url] ?? { status: 404, body: 'nothing here' };
+      return FIXED[asked.url.split('?')[0] ?? ''] ?? { status: 404, body: 'nothing here' };
     });
   });
 
@@ -246,13 +246,29 @@ describe('commands that ask a running gateway', () => {
   });
 
   it('prices the body in a file, with the flags winning over it', async () => {
-    const body = { model: 'a', input: 'text', max_completion_tokens: 5 };
+    const body = { model: 'a', messages: [], max_completion_tokens: 5 };
     await writeFile(path.join(folder, 'request.json'), JSON.stringify(body));
 
     const { stdout } = await ask('estimate --file request.json --model b --max-tokens 9 --json');
 
-    expect(standIn.asked[0]?.body).toEqual({ model: 'b', input: 'text', max_tokens: 9 });
+    expect(standIn.asked[0]?.body).toEqual({ model: 'b', messages: [], max_tokens: 9 });
     expect(JSON.parse(stdout)).toEqual(ESTIMATE);
+  });
+
+  it('says the most output tokens in the words of the route, and whose body it is', async () => {
+    await writeFile(path.join(folder, 'request.json'), JSON.stringify({ model: 'a', input: 'x' }));
+    const file = 'estimate --file request.json --max-tokens 9';
+
+    for (const words of ['', ' --route responses', ' --route embeddings'])
+      // oxlint-disable-next-line no-await-in-loop
+      expect(await ask(file + words)).toMatchObject({ code: 0 });
+
+    const told = { model: 'a', input: 'x', max_output_tokens: 9 };
+    expect(standIn.asked).toMatchObject([
+      { url: '/v1/estimate', body: told },
+      { url: '/v1/estimate?route=responses', body: told },
+      { url: '/v1/estimate?route=embeddings', body: { model: 'a', input: 'x', max_tokens: 9 } },
+    ]);
   });
 
   it('says what is wrong with a file that holds no request', async () => {

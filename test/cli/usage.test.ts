@@ -107,6 +107,14 @@ describe('a command line that is written wrongly', () => {
     [['estimate', '--model', 'm'], 'give either --prompt TEXT or --file FILE'],
     [['estimate', '--prompt', 'x'], '--prompt needs a model beside it: --model MODEL'],
     [
+      ['estimate', '--prompt', 'x', '--model', 'm', '--route', 'chat'],
+      '--route says whose body a file holds: give it with --file',
+    ],
+    [
+      ['estimate', '--file', 'x', '--route', 'respones'],
+      "--route must be one of chat, completions, embeddings, messages, responses, not 'respones'; did you mean 'responses'?",
+    ],
+    [
       ['clock', '--advance', 'tomorrow'],
       "--advance must be a duration such as 30s, 5m, 2h or 1d, not 'tomorrow'",
     ],

@@ -1,143 +1,31 @@
 /** The AI SDK (`ai`) with `@ai-sdk/openai-compatible`. */
 import { createOpenAICompatible } from '@ai-sdk/openai-compatible';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
-import {
-  APICallError,
-  embedMany,
-  generateText,
-  isStepCount,
-  jsonSchema,
-  Output,
-  RetryError,
-  streamText,
-  tool,
-  type LanguageModelUsage,
-  type ToolSet,
-} from 'ai';
+import { APICallError, generateText, jsonSchema, Output } from 'ai';
+import { aiSdkClient } from '../support/ai-sdk-client.ts';
 import {
   startClientStage,
   UPSTREAMS,
   type Connection,
   type Stage,
 } from '../support/client-stage.ts';
-import type { ChatClient, Said, ToolCallAsked } from '../support/chat-client.ts';
+import type { ChatClient } from '../support/chat-client.ts';
 import { describeClient } from '../support/client-suite.ts';
 
-/** Tokens are undefined where the provider said nothing. */
-function usageOf({
-  inputTokens,
-  outputTokens,
-  inputTokenDetails,
-}: LanguageModelUsage): Said['usage'] {
-  if (inputTokens === undefined || outputTokens === undefined) return null;
-  const cached = inputTokenDetails.cacheReadTokens ?? 0;
-  return { input: inputTokens, output: outputTokens, cached };
-}
-
-function toolSet({ tool: offered, run }: ToolCallAsked): ToolSet {
-  const { name, description, schema } = offered;
-  const inputSchema = jsonSchema(schema);
-  return { [name]: tool({ description, inputSchema, execute: (args: unknown) => run(args) }) };
-}
-
-/** In the AI SDK a stream that fails says so to `onError`; what it has said until then is an answer. */
-async function streamed(
-  start: (onError: (event: { error: unknown }) => void) => ReturnType<typeof streamText>,
-  onPiece?: (text: string) => void,
-): Promise<Said> {
-  const errors: unknown[] = [];
-  const result = start(({ error }) => errors.push(error));
-  let text = '';
-  for await (const piece of result.textStream) {
-    text += piece;
-    onPiece?.(piece);
-  }
-  if (errors.length > 0) throw errors[0];
-  return { text, finish: await result.finishReason, usage: usageOf(await result.usage) };
-}
-
-function aiSdkClient({ baseURL, apiKey, fetch }: Connection): ChatClient {
+function compatibleClient({ baseURL, apiKey, fetch }: Connection): ChatClient {
   const settings = { name: 'nexus', baseURL, apiKey, fetch, supportsStructuredOutputs: true };
   const nexus = createOpenAICompatible(settings);
   const counting = createOpenAICompatible({ ...settings, includeUsage: true });
-  return {
-    async ask({ model, prompt }) {
-      const { text, finishReason, usage } = await generateText({ model: nexus(model), prompt });
-      return { text, finish: finishReason, usage: usageOf(usage) };
-    },
-
-    stream: ({ model, prompt, includeUsage, signal, onPiece }) =>
-      streamed((onError) => {
-        const provider = includeUsage ? counting : nexus;
-        const asked = { model: provider(model), prompt, onError };
-        return streamText(signal ? { ...asked, abortSignal: signal } : asked);
-      }, onPiece).then((said) => {
-        // An aborted stream ends without a word.
-        signal?.throwIfAborted();
-        return said;
-      }),
-
-    async useTools(call) {
-      const tools = toolSet(call);
-      const asked = {
-        model: nexus(call.model),
-        prompt: call.prompt,
-        tools,
-        stopWhen: isStepCount(5),
-      };
-      if (call.stream) return streamed((onError) => streamText({ ...asked, onError }));
-      const { text, finishReason, usage } = await generateText(asked);
-      return { text, finish: finishReason, usage: usageOf(usage) };
-    },
-
-    async askJson({ model, prompt, schema }) {
-      const { output } = await generateText({
-        model: nexus(model),
-        prompt,
-        output: Output.object({ schema: jsonSchema(schema) }),
-      });
-      return output;
-    },
-
-    async look({ model, prompt, pngBase64 }) {
-      const { text, finishReason, usage } = await generateText({
-        model: nexus(model),
-        messages: [
-          {
-            role: 'user',
-            content: [
-              { type: 'text', text: prompt },
-              { type: 'file', mediaType: 'image/png', data: pngBase64 },
-            ],
-          },
-        ],
-      });
-      return { text, finish: finishReason, usage: usageOf(usage) };
-    },
-
-    async embed({ model, texts }) {
-      const { embeddings } = await embedMany({
-        model: nexus.embeddingModel(model),
-        values: [...texts],
-      });
-      return embeddings;
-    },
-
-    readError(error) {
-      const last = RetryError.isInstance(error) ? error.lastError : error;
-      if (APICallError.isInstance(last)) return { status: last.statusCode, message: last.message };
-      // The error of a stream is the document that came in it.
-      if (typeof last === 'object' && last !== null && 'message' in last) {
-        return { status: undefined, message: String(last.message) };
-      }
-      throw error;
-    },
-  };
+  return aiSdkClient({
+    language: (id) => nexus(id),
+    counting: (id) => counting(id),
+    embedding: (id) => nexus.embeddingModel(id),
+  });
 }
 
 describeClient({
   name: 'ai with @ai-sdk/openai-compatible',
-  connect: aiSdkClient,
+  connect: compatibleClient,
   triesWhenExhausted: {
     count: 3,
     rule: 'it tries every 5xx twice more, whatever x-should-retry says',

@@ -1,5 +1,5 @@
-/** LangChain's `ChatOpenAI` and `OpenAIEmbeddings`. */
-import { expect } from '@jest/globals';
+/** LangChain's `ChatOpenAI` and `OpenAIEmbeddings`, over chats and over the Responses API. */
+import { describe, expect } from '@jest/globals';
 import { concat } from '@langchain/core/utils/stream';
 import {
   HumanMessage,
@@ -21,7 +21,8 @@ type Answer = Pick<AIMessage, 'text' | 'response_metadata'> & {
 function saidBy({ text, response_metadata: facts, usage_metadata: usage }: Answer): Said {
   return {
     text,
-    finish: String(facts['finish_reason']),
+    // The Responses API has a status in its place.
+    finish: facts['status'] === 'completed' ? 'stop' : String(facts['finish_reason']),
     usage: usage
       ? {
           input: usage.input_tokens,
@@ -45,15 +46,25 @@ async function whole(
   return message;
 }
 
-function langChainClient({ baseURL, apiKey, fetch }: Connection): ChatClient {
+function langChainClient(
+  { baseURL, apiKey, fetch }: Connection,
+  useResponsesApi: boolean,
+): ChatClient {
   const configuration = { baseURL, fetch };
-  const chatModel = (model: string): ChatOpenAI => new ChatOpenAI({ model, apiKey, configuration });
+  const chatModel = (model: string): ChatOpenAI =>
+    new ChatOpenAI({ model, apiKey, configuration, useResponsesApi });
 
   return {
     ask: async ({ model, prompt }) => saidBy(await chatModel(model).invoke(prompt)),
 
     async stream({ model, prompt, includeUsage, signal, onPiece }) {
-      const chat = new ChatOpenAI({ model, apiKey, configuration, streamUsage: includeUsage });
+      const chat = new ChatOpenAI({
+        model,
+        apiKey,
+        configuration,
+        useResponsesApi,
+        streamUsage: includeUsage,
+      });
       const stream = await chat.stream(prompt, signal ? { signal } : {});
       return saidBy(await whole(stream, onPiece));
     },
@@ -70,7 +81,7 @@ function langChainClient({ baseURL, apiKey, fetch }: Connection): ChatClient {
           ? await whole(await chat.stream(messages))
           : await chat.invoke(messages);
         if (!message.tool_calls?.length) return saidBy(message);
-        expect(message.response_metadata['finish_reason']).toBe('tool_calls');
+        if (!useResponsesApi) expect(message.response_metadata['finish_reason']).toBe('tool_calls');
         messages.push(message);
         for (const call of message.tool_calls) {
           const content = run(call.args);
@@ -106,8 +117,22 @@ function langChainClient({ baseURL, apiKey, fetch }: Connection): ChatClient {
   };
 }
 
-describeClient({
-  name: 'LangChain',
-  connect: langChainClient,
-  triesWhenExhausted: { count: 7, rule: 'it tries every 5xx six times more' },
+const TRIES = { count: 7, rule: 'it tries every 5xx six times more' };
+
+describe('over chats', () => {
+  describeClient({
+    name: 'LangChain',
+    connect: (connection) => langChainClient(connection, false),
+    triesWhenExhausted: TRIES,
+  });
+});
+
+describe('over the Responses API', () => {
+  describeClient({
+    name: 'LangChain with useResponsesApi',
+    api: 'responses',
+    alwaysGetsUsage: true,
+    connect: (connection) => langChainClient(connection, true),
+    triesWhenExhausted: TRIES,
+  });
 });

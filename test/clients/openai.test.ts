@@ -179,6 +179,45 @@ describe('openai, beside chats', () => {
     expect(stage.servers.openai.requests).toHaveLength(before);
   });
 
+  it.each<readonly [string, (client: OpenAI, signal: AbortSignal) => Promise<unknown>]>([
+    [
+      'an embedding',
+      (client, signal) =>
+        client.embeddings.create(
+          { model: 'text-embedding-3-small', input: ['Bern', 'Rome'] },
+          { signal },
+        ),
+    ],
+    [
+      'a response',
+      (client, signal) =>
+        client.responses.create(
+          { model: 'gpt-4o-mini', input: 'Hello', max_output_tokens: 50 },
+          { signal },
+        ),
+    ],
+  ])('leaves before %s has come, and pays all that it may have cost', async (_what, ask) => {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    stage.servers.openai.next({ until: promise });
+    const arrival = stage.servers.openai.arrival();
+    const leave = new AbortController();
+    const entries = await entriesMadeBy(stage.nexus, async () => {
+      const gone = ask(openai, leave.signal);
+      const { finished } = await arrival;
+      leave.abort();
+      await expect(gone).rejects.toThrow(/abort/i);
+      // The gateway waits a moment for the usage, then hangs up.
+      expect(await finished).toBe(false);
+    });
+    resolve();
+    expect(entries.map(({ kind, basis }) => [kind, basis])).toEqual([
+      ['hold', null],
+      ['charge', 'assumed'],
+    ]);
+    expect(nano(entries[1].settled_usd)).toBe(nano(entries[0].held_usd));
+    expect(nano(entries[1].settled_usd)).toBeGreaterThan(0n);
+  });
+
   it('reads the gateway’s request id from answers and errors, and finds it in the ledger', async () => {
     stage.servers.openai.next({}, { status: 400 });
     const entries = await entriesMadeBy(stage.nexus, async () => {

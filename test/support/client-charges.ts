@@ -9,11 +9,23 @@ export const PROMPT = 'Which is warmer today, Bern or Rome?';
 export const TEXT = 'Rome is warmer, by nine degrees.';
 export const USAGE = { input: 61, output: 13 };
 
+export type ClientApi = 'chat' | 'responses' | 'messages';
+
 /** What the tests of one provider share. Stage and client are there once the tests run. */
 export interface Meeting<Client = ChatClient> {
   readonly upstream: UpstreamName;
+  /** The route over which the client asks. */
+  readonly api: ClientApi;
+  /** The client can stream without asking for the usage. */
+  readonly canOmitUsage: boolean;
   readonly stage: () => Stage;
   readonly client: () => Client;
+}
+
+/** Events of a stream after which the provider has said its first words, and not its last. */
+export function eventsOfFirstWords({ upstream, api }: Pick<Meeting, 'upstream' | 'api'>): number {
+  if (upstream === 'anthropic') return 5;
+  return upstream === 'openai' && api === 'responses' ? 6 : 3;
 }
 
 /** Tokens of an entry of the ledger. */

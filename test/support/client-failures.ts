@@ -1,7 +1,14 @@
 /** What every client must be told when something goes wrong, whichever provider it was, and what it is charged then. */
 import { expect, it } from '@jest/globals';
 import type { ChatClient } from './chat-client.ts';
-import { PROMPT, TEXT, usageOf, USAGE, type Meeting } from './client-charges.ts';
+import {
+  eventsOfFirstWords,
+  PROMPT,
+  TEXT,
+  usageOf,
+  USAGE,
+  type Meeting,
+} from './client-charges.ts';
 import { priceOf, UPSTREAM_KEYS, UPSTREAMS } from './client-stage.ts';
 import type { ProviderServer } from './provider-server.ts';
 import { entriesMadeBy } from './settled-books.ts';
@@ -9,13 +16,14 @@ import { nano } from './test-gateway.ts';
 
 type Client = Pick<ChatClient, 'ask' | 'stream' | 'readError'>;
 
-export function describeFailures({ upstream, stage, client }: Meeting<Client>): void {
+export function describeFailures(meeting: Meeting<Client>): void {
+  const { upstream, stage, client } = meeting;
   const { models, rates } = UPSTREAMS[upstream];
   const model = models.chat;
   const server = (): ProviderServer => stage().servers[upstream];
 
   it('leaves a stream in the middle: what passed is charged, and nothing stays held', async () => {
-    server().next({ text: TEXT, usage: USAGE, pausesAfter: upstream === 'anthropic' ? 5 : 3 });
+    server().next({ text: TEXT, usage: USAGE, pausesAfter: eventsOfFirstWords(meeting) });
     const arrival = server().arrival();
     const leave = new AbortController();
     let text = '';
@@ -76,7 +84,7 @@ export function describeFailures({ upstream, stage, client }: Meeting<Client>): 
   });
 
   it('throws when the stream fails after its first words, and pays for what passed', async () => {
-    const failsAfter = upstream === 'anthropic' ? 5 : 3;
+    const failsAfter = eventsOfFirstWords(meeting);
     server().next({
       text: TEXT,
       usage: USAGE,

@@ -2,7 +2,7 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
 import type { ChatClient } from './chat-client.ts';
 import { describeAnswers } from './client-answers.ts';
-import { PROMPT } from './client-charges.ts';
+import { PROMPT, type ClientApi } from './client-charges.ts';
 import { describeFailures } from './client-failures.ts';
 import {
   startClientStage,
@@ -18,6 +18,10 @@ import { expectSettledBooks } from './settled-books.ts';
 
 export interface ClientSuite {
   readonly name: string;
+  /** `chat` when left out. */
+  readonly api?: ClientApi;
+  /** It asks for the usage of every stream, or its API says it unasked. */
+  readonly alwaysGetsUsage?: boolean;
   readonly connect: (connection: Connection) => ChatClient;
   /** Requests that reach the gateway when the budget is exhausted, by the client's own rule, with nothing configured. */
   readonly triesWhenExhausted: { readonly count: number; readonly rule: string };
@@ -27,7 +31,7 @@ export interface ClientSuite {
 const COSTLY = { input: 1_000, output: 2_000 };
 
 export function describeClient(suite: ClientSuite): void {
-  const { name, connect, triesWhenExhausted } = suite;
+  const { name, api = 'chat', alwaysGetsUsage = false, connect, triesWhenExhausted } = suite;
   const watch = new OriginWatch();
   let stage: Stage;
   let client: ChatClient;
@@ -52,7 +56,13 @@ export function describeClient(suite: ClientSuite): void {
   });
 
   describe.each(UPSTREAM_NAMES)(`${name}, with %s behind the gateway`, (upstream) => {
-    const meeting = { upstream, stage: () => stage, client: () => client };
+    const meeting = {
+      upstream,
+      api,
+      canOmitUsage: !alwaysGetsUsage,
+      stage: () => stage,
+      client: () => client,
+    };
     describeAnswers(meeting);
     describeFailures(meeting);
   });
@@ -65,18 +75,27 @@ export function describeClient(suite: ClientSuite): void {
       poor.servers.openai.next({ usage });
       await asked.ask({ model, prompt: PROMPT });
       hurryBackOff();
-      const error: unknown = await asked
-        .ask({ model, prompt: PROMPT })
-        .catch((thrown: unknown) => thrown);
+      const embedding = { model: UPSTREAMS.openai.embeddings ?? '', texts: ['Bern', 'Rome'] };
+      const refused = [
+        () => asked.ask({ model, prompt: PROMPT }),
+        () => asked.stream({ model, prompt: PROMPT, includeUsage: false }),
+        () => asked.embed(embedding),
+      ];
+      for (const call of refused) {
+        const before = poor.tap.count;
+        // One after the other: each is a client that has just been told.
+        // oxlint-disable-next-line no-await-in-loop
+        const error: unknown = await call().catch((thrown: unknown) => thrown);
+        expect(asked.readError(error)).toEqual({
+          status: 503,
+          message: expect.stringContaining('the hard limit of the monthly budget is reached'),
+        });
+        expect(poor.tap.count - before).toBe(triesWhenExhausted.count);
+      }
       jest.restoreAllMocks();
-      expect(asked.readError(error)).toEqual({
-        status: 503,
-        message: expect.stringContaining('the hard limit of the monthly budget is reached'),
-      });
-      expect(poor.tap.count).toBe(1 + triesWhenExhausted.count);
       await eventually(async () => {
         const { requests, budget } = await poor.nexus.getJson('/v1/stats');
-        expect(requests.total).toBe(1 + triesWhenExhausted.count);
+        expect(requests.total).toBe(1 + refused.length * triesWhenExhausted.count);
         expect(budget.status).toBe('HardLimit');
       });
       expect(poor.servers.openai.calls).toHaveLength(1);

@@ -271,7 +271,13 @@ export function describeMessagesClient(suite: MessagesSuite): void {
   });
 
   describe.each(UPSTREAM_NAMES)(`${name}, with %s behind the gateway`, (upstream) => {
-    const meeting = { upstream, stage: () => stage, client: () => client };
+    const meeting = {
+      upstream,
+      api: 'messages' as const,
+      canOmitUsage: false,
+      stage: () => stage,
+      client: () => client,
+    };
     describeAnswers(meeting, suite);
     describeFailures(meeting);
   });

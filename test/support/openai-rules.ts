@@ -13,10 +13,14 @@ const SHARED = words(
 const CHAT = words(
   'messages max_completion_tokens top_logprobs response_format modalities audio tools tool_choice parallel_tool_calls functions function_call reasoning_effort verbosity prediction service_tier web_search_options store metadata safety_identifier prompt_cache_key prompt_cache_retention',
 );
+const RESPONSES = words(
+  'model input instructions stream stream_options max_output_tokens max_tool_calls temperature top_p top_logprobs text tools tool_choice parallel_tool_calls reasoning include store metadata previous_response_id conversation prompt background truncation service_tier user safety_identifier prompt_cache_key prompt_cache_retention context_management moderation',
+);
 
 /** Arguments by the last part of the path. */
 const ARGUMENTS: Readonly<Record<string, ReadonlySet<string>>> = {
   'chat/completions': new Set([...SHARED, ...CHAT]),
+  responses: new Set(RESPONSES),
   completions: new Set([...SHARED, ...words('prompt best_of echo suffix')]),
   embeddings: new Set(words('model input dimensions encoding_format user')),
 };
@@ -44,12 +48,25 @@ function complaintOfTools(messages: readonly Fields[]): string | null {
   return `An assistant message with 'tool_calls' must be followed by tool messages responding to each 'tool_call_id'. Missing: ${[...open].join(', ')}`;
 }
 
+/** The same of items: a result belongs to a call before it, and no call stays without one. */
+function complaintOfItems(items: readonly Fields[]): string | null {
+  const open = new Set<unknown>();
+  for (const { type, call_id: id } of items) {
+    if (type === 'function_call') open.add(id);
+    if (type === 'function_call_output' && !open.delete(id))
+      return `No tool call found for function call output with call_id ${String(id)}.`;
+  }
+  if (open.size === 0) return null;
+  return `No tool output found for function call ${[...open].join(', ')}.`;
+}
+
 /** The words of the 400; null for a call that is in order. */
 export function complaintOfOpenAi({ path, json }: RecordedRequest): string | null {
   if (!isFields(json)) return 'We could not parse the JSON body of your request.';
   const route = Object.keys(ARGUMENTS).find((known) => path.endsWith(`/${known}`)) ?? '';
   const unknown = Object.keys(json).find((name) => !ARGUMENTS[route]?.has(name));
   if (unknown !== undefined) return `Unrecognized request argument supplied: ${unknown}`;
+  if (route === 'responses') return complaintOfItems(listOf(json['input']));
   if (json['stream_options'] !== undefined && json['stream'] !== true) {
     return "The 'stream_options' parameter is only allowed when 'stream' is enabled.";
   }

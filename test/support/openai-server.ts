@@ -1,4 +1,5 @@
-/** A server that speaks the wire format of the OpenAI API: chat, completions, embeddings, models. */
+/** A server that speaks the wire format of the OpenAI API: chat, responses, completions, embeddings, models. */
+import { responsesAnswer, responsesErrorEvent, responsesEvents } from './openai-responses.ts';
 import { complaintOfOpenAi } from './openai-rules.ts';
 import { callsOf, ProviderServer, tokensOf } from './provider-server.ts';
 import type { Behaviour, RecordedRequest } from './provider-server.ts';
@@ -202,16 +203,20 @@ export async function startOpenAiServer(
   const { isStrict = false } = options;
   const chat = `${base}/chat/completions`;
   const embeddings = `${base}/embeddings`;
+  const responses = `${base}/responses`;
   return new ProviderServer({
-    modelPaths: [chat, `${base}/completions`, embeddings],
+    modelPaths: [chat, `${base}/completions`, embeddings, responses],
     answer(request, behaviour) {
       if (request.path === chat) return chatAnswer(request, behaviour);
+      if (request.path === responses) return responsesAnswer(request, behaviour);
       if (request.path === embeddings) return embeddingsAnswer(request, behaviour);
       return completionAnswer(request, behaviour);
     },
-    events,
+    events: (request, behaviour) =>
+      request.path === responses ? responsesEvents(request, behaviour) : events(request, behaviour),
     error: openAiError,
-    eventOfError: (message) => event(openAiError(500, message)),
+    eventOfError: (message, request) =>
+      request.path === responses ? responsesErrorEvent(message) : event(openAiError(500, message)),
     ...(isStrict ? { complaint: complaintOfOpenAi } : {}),
     headers: HEADERS,
     indent: 2,

@@ -21,8 +21,33 @@ function textOf(content: unknown): string {
     .join('');
 }
 
+/** True for a body of the Responses API; the others have messages. */
+function isResponses(body: Json): boolean {
+  return body.input !== undefined;
+}
+
+function turnsOfItems(items: readonly Json[]): readonly ToolTurn[] {
+  const results = new Map(
+    items.flatMap((item) =>
+      item.type === 'function_call_output' ? [[item.call_id, textOf(item.output)]] : [],
+    ),
+  );
+  return items.flatMap((item) =>
+    item.type === 'function_call'
+      ? [
+          {
+            name: item.name,
+            arguments: JSON.parse(item.arguments),
+            result: results.get(item.call_id) ?? '',
+          },
+        ]
+      : [],
+  );
+}
+
 /** Tool calls with their results in the words of the provider's own API, in order. */
 export function toolTurnsOf(name: UpstreamName, body: Json): readonly ToolTurn[] {
+  if (isResponses(body)) return turnsOfItems(body.input);
   const messages: readonly Json[] = body.messages;
   if (name === 'anthropic') {
     const blocks = messages.flatMap(({ content }) => partsOf(content));
@@ -53,6 +78,7 @@ export function toolTurnsOf(name: UpstreamName, body: Json): readonly ToolTurn[]
 
 /** The tools that a provider was offered: name and schema of the arguments. */
 export function offeredToolsOf(name: UpstreamName, body: Json): readonly [string, unknown][] {
+  if (isResponses(body)) return body.tools.map((tool: Json) => [tool.name, tool.parameters]);
   return body.tools.map((tool: Json) =>
     name === 'anthropic'
       ? [tool.name, tool.input_schema]
@@ -62,6 +88,7 @@ export function offeredToolsOf(name: UpstreamName, body: Json): readonly [string
 
 /** The schema that the answer has to keep to. */
 export function answerSchemaOf(name: UpstreamName, body: Json): unknown {
+  if (isResponses(body)) return body.text.format.schema;
   if (name !== 'anthropic') return body.response_format.json_schema.schema;
   expect(body.output_config.format.type).toBe('json_schema');
   return body.output_config.format.schema;
@@ -69,7 +96,9 @@ export function answerSchemaOf(name: UpstreamName, body: Json): unknown {
 
 /** The images of the last message, as data URLs. */
 export function imagesOf(name: UpstreamName, body: Json): readonly string[] {
-  return partsOf(body.messages.at(-1).content).flatMap((part) => {
+  const last = (body.input ?? body.messages).at(-1);
+  return partsOf(last.content).flatMap((part) => {
+    if (part.type === 'input_image') return [part.image_url];
     if (part.type === 'image_url') return name === 'anthropic' ? [] : [part.image_url.url];
     if (part.type !== 'image') return [];
     expect(part.source.type).toBe('base64');

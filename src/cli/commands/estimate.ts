@@ -30,13 +30,28 @@ async function readBodyFile(file: string): Promise<Body> {
   return body as Body;
 }
 
-async function readBody(flags: Flags<'model' | 'prompt' | 'file' | 'max-tokens'>): Promise<Body> {
+const ROUTES = ['chat', 'completions', 'embeddings', 'messages', 'responses'] as const;
+
+/** Only the Responses API has a name of its own for the most output tokens; embeddings have no output. */
+function isForResponses(body: Body, route: string | undefined): boolean {
+  return (
+    route === 'responses' ||
+    (route === undefined && body['messages'] === undefined && body['input'] !== undefined)
+  );
+}
+
+async function readBody(
+  flags: Flags<'model' | 'prompt' | 'file' | 'max-tokens' | 'route'>,
+): Promise<Body> {
   const [prompt, file, model] = [flags.text('prompt'), flags.text('file'), flags.text('model')];
+  const route = flags.oneOf('route', ROUTES);
   const maxTokens = flags.whole('max-tokens', 1, Number.MAX_SAFE_INTEGER);
   if ((prompt === undefined) === (file === undefined))
     throw new UsageFailure('give either --prompt TEXT or --file FILE');
   if (prompt !== undefined && model === undefined)
     throw new UsageFailure('--prompt needs a model beside it: --model MODEL');
+  if (prompt !== undefined && route !== undefined)
+    throw new UsageFailure('--route says whose body a file holds: give it with --file');
   const body: Body =
     file === undefined
       ? { messages: [{ role: 'user', content: prompt }] }
@@ -44,7 +59,7 @@ async function readBody(flags: Flags<'model' | 'prompt' | 'file' | 'max-tokens'>
   if (model !== undefined) body['model'] = model;
   if (maxTokens !== undefined) {
     delete body['max_completion_tokens'];
-    body['max_tokens'] = maxTokens;
+    body[isForResponses(body, route) ? 'max_output_tokens' : 'max_tokens'] = maxTokens;
   }
   return body;
 }
@@ -95,11 +110,15 @@ function lines(answer: Answer): readonly string[] {
 }
 
 async function run(
-  flags: Flags<'model' | 'prompt' | 'file' | 'max-tokens' | 'url' | 'api-key-env' | 'json'>,
+  flags: Flags<
+    'model' | 'prompt' | 'file' | 'max-tokens' | 'route' | 'url' | 'api-key-env' | 'json'
+  >,
   session: Session,
 ): Promise<0> {
   const body = await readBody(flags);
-  const answer = await connect(flags, session).post('/v1/estimate', body);
+  const route = flags.text('route');
+  const path = route === undefined ? '/v1/estimate' : `/v1/estimate?route=${route}`;
+  const answer = await connect(flags, session).post(path, body);
   if (flags.isSet('json')) await session.out.json(answer.raw);
   else await session.out.line(lines(answer).join('\n'));
   return 0;
@@ -114,12 +133,17 @@ export const estimate = command({
     prompt: { value: 'TEXT', help: 'The message of the user.' },
     file: { value: 'FILE', help: "JSON body of a request; '-' reads standard input." },
     'max-tokens': { value: 'N', help: 'Most output tokens that the request asks for.' },
+    route: {
+      value: 'ROUTE',
+      help: 'Whose body the file holds: chat, completions, embeddings, messages or responses. Told by its fields if left out.',
+    },
     ...GATEWAY_FLAGS,
     ...JSON_FLAG,
   },
   examples: [
     'nexus estimate --model gpt-4-turbo --prompt "Why is the sky blue?" --max-tokens 200',
     'nexus estimate --file request.json --json',
+    'nexus estimate --file responses.json --route responses',
   ],
   run,
 });

@@ -1,11 +1,13 @@
 /** The OpenAI wire format, which the client speaks too: what need not change passes as it is. */
 import type { ModelRoute } from '../../core/policy.ts';
 import type { BackendSettings, BackendType } from '../../core/settings.ts';
+import type { UpstreamAttempt } from '../../core/upstream.ts';
 import { bodyFor, injectsUsage } from '../request-body.ts';
 import type { Dialect } from './dialect.ts';
 import { ErrorReader } from './error-reader.ts';
 import { OpenAiJsonReader, OpenAiStreamReader } from './openai-answers.ts';
 import { NATIVE_USAGE_KEYS } from './openai-usage.ts';
+import { ResponsesJsonReader, ResponsesStreamReader } from './responses-native.ts';
 
 type OpenAiType = Exclude<BackendType, 'anthropic'>;
 
@@ -15,7 +17,8 @@ const ALL_ROUTES: readonly ModelRoute[] = ['chat', 'completions', 'embeddings'];
 const VARIANTS: Readonly<
   Record<OpenAiType, { readonly base: string; readonly routes: readonly ModelRoute[] }>
 > = {
-  openai: { base: '/v1', routes: ALL_ROUTES },
+  // Others have begun to serve the Responses API too, each another part of it: to them it is translated.
+  openai: { base: '/v1', routes: [...ALL_ROUTES, 'responses'] },
   google: { base: '/v1beta/openai', routes: ['chat', 'embeddings'] },
   ollama: { base: '/v1', routes: ALL_ROUTES },
   vllm: { base: '/v1', routes: ALL_ROUTES },
@@ -43,6 +46,12 @@ const ROUTE_PATHS: Readonly<Record<ModelRoute, string>> = {
   responses: '/responses',
 };
 
+/** The query of the client's own address, which belongs to what passes as it is. */
+function queryOf({ clientRequest: { url = '' } }: UpstreamAttempt): string {
+  const at = url.indexOf('?');
+  return at < 0 ? '' : url.slice(at);
+}
+
 /** The dialect of one backend; `type` is its own, said again because it can not be `anthropic` here. */
 export function openAiDialect(backend: BackendSettings, type: OpenAiType): Dialect {
   const { base, routes } = VARIANTS[type];
@@ -54,10 +63,14 @@ export function openAiDialect(backend: BackendSettings, type: OpenAiType): Diale
     modelsPath: `${base}/models`,
     credentials: apiKey === null ? {} : { authorization: `Bearer ${apiKey}` },
     outgoing(attempt) {
-      return { path: base + ROUTE_PATHS[attempt.request.route], body: bodyFor(attempt) };
+      const { route } = attempt.request;
+      const query = route === 'responses' ? queryOf(attempt) : '';
+      return { path: base + ROUTE_PATHS[route] + query, body: bodyFor(attempt) };
     },
     reader(attempt, { status, isStream }) {
       if (status >= 400) return new ErrorReader(apiKey, (body) => body);
+      if (attempt.request.route === 'responses')
+        return isStream ? new ResponsesStreamReader() : new ResponsesJsonReader();
       if (isStream) return new OpenAiStreamReader(injectsUsage(attempt), NATIVE_KEYS[type]);
       return new OpenAiJsonReader(attempt.request.route);
     },
