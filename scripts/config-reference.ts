@@ -28,7 +28,7 @@ function listWords(items: SchemaNode | undefined): string {
 }
 
 function typeWords(node: SchemaNode): string {
-  if (node.enum) return node.enum.map((value) => `\`"${value}"\``).join(' ');
+  if (node.enum) return node.enum.map((value) => `\`${JSON.stringify(value)}\``).join(' ');
   const [type] = typeof node.type === 'string' ? [node.type] : node.type;
   if (type === 'array') return listWords(node.items);
   const words = {

@@ -70,6 +70,7 @@ function describeBudget(budget: BudgetSettings): object {
     billing_cycle_day: budget.billingCycleDay,
     timezone: budget.timezone,
     unknown_price: budget.unknownPrice,
+    exhausted_status: budget.exhaustedStatus,
   };
 }
 

@@ -3,6 +3,7 @@ import type {
   AlertKind,
   BackendKind,
   BackendType,
+  ExhaustedStatus,
   RoutingSettings,
   Settings,
   UnknownPricePolicy,
@@ -51,6 +52,7 @@ export interface RawBudget {
   readonly billing_cycle_day: number;
   readonly timezone: string;
   readonly unknown_price: UnknownPricePolicy;
+  readonly exhausted_status: ExhaustedStatus;
 }
 
 export interface RawPolicy {

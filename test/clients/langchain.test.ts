@@ -109,5 +109,9 @@ function langChainClient({ baseURL, apiKey, fetch }: Connection): ChatClient {
 describeClient({
   name: 'LangChain',
   connect: langChainClient,
-  triesWhenExhausted: { count: 7, rule: 'it tries every 5xx six times more' },
+  triesWhenExhausted: {
+    503: { count: 7, rule: 'it tries every 5xx six times more' },
+    402: { count: 1, rule: 'it never tries a 402 again' },
+    429: { count: 1, rule: 'it does not try an insufficient_quota again' },
+  },
 });
