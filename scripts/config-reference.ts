@@ -93,7 +93,7 @@ function subsection(node: SchemaNode, path: string): readonly string[] {
     return section(
       `[${path}."NAME"]`,
       { ...member, description: `${node.description} ${member.description}` },
-      path,
+      `${path}."NAME"`,
     );
   return section(`[${path}]`, node, path);
 }

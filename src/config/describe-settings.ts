@@ -20,7 +20,17 @@ function describeRate(rate: PicoUsdPerToken | undefined): number | undefined {
   return rate === undefined ? undefined : rate / PICO_PER_MICRO;
 }
 
-function describePrice(price: PriceSettings): object {
+function describePrice({ versions, ...price }: PriceSettings): object {
+  return {
+    ...describeRates(price),
+    versions: versions?.map(({ fromMs, ...rates }) => ({
+      from: new Date(fromMs).toISOString(),
+      ...describeRates(rates),
+    })),
+  };
+}
+
+function describeRates(price: Omit<PriceSettings, 'versions'>): object {
   return {
     input: describeRate(price.input),
     output: describeRate(price.output),

@@ -24,6 +24,7 @@ export interface RawPrice {
   readonly output_audio?: Decimal;
   readonly per_request?: Decimal;
   readonly max_output_tokens?: number;
+  readonly versions?: readonly (Omit<RawPrice, 'versions'> & { readonly from: string })[];
 }
 
 export interface RawBackend {

@@ -38,6 +38,14 @@ export interface PriceSettings {
   readonly perRequest?: NanoUsd;
   /** The most output tokens that one answer can have; bounds the hold when the client names no maximum. */
   readonly maxOutputTokens?: number;
+  /** Later prices, ascending by time. Before the first of them the rates above apply. */
+  readonly versions?: readonly PriceVersion[];
+}
+
+/** A whole price that is in force from a time on, until the next one. */
+export interface PriceVersion extends Omit<PriceSettings, 'versions'> {
+  /** Unix milliseconds. */
+  readonly fromMs: number;
 }
 
 /** Behaviour of a `simulated` backend. */

@@ -4,6 +4,7 @@
  * First the file (exact name, then patterns in order), then the packaged list, then the policy for unknown prices. A
  * local backend without a price in the file is free; an unknown cloud model never is.
  */
+import { createHash } from 'node:crypto';
 import { assert } from '../core/assert.ts';
 import { parseGlob, type Glob } from '../core/glob.ts';
 import type { Log } from '../core/log.ts';
@@ -51,19 +52,38 @@ function maxOutput(model: string): Pick<Price, 'model' | 'maxOutputTokens' | 'ma
   return { model, maxOutputTokens: tokens, maxOutputKnown: isKnown };
 }
 
-function fromFile(model: string, prices: PriceSettings): Pricing {
+const VERSION_DIGITS = 12;
+
+/** The digest of everything that a request is charged by: entries of the ledger tell by it which file they come from. */
+function configVersion(rates: object): string {
+  const digest = createHash('sha256').update(JSON.stringify(rates)).digest('hex');
+  return `config ${digest.slice(0, VERSION_DIGITS)}`;
+}
+
+function fixedPrice(model: string, prices: Omit<PriceSettings, 'versions'>): Price {
   const { perRequest = 0, maxOutputTokens, ...rates } = prices;
-  const price: Price = Object.freeze({
-    ...maxOutput(model),
-    ...(maxOutputTokens !== undefined && { maxOutputTokens, maxOutputKnown: true }),
-    source: 'config',
-    version: 'config',
+  const charged = {
     tiers: oneTier(completeRates(rates, model.toLowerCase().includes('claude'))),
     perRequest,
     // The file says what writing costs, not who asks for it; Anthropic's rule is known, of others the worst is taken.
     writesCacheUnasked: rates.cacheWrite !== undefined && !model.toLowerCase().includes('claude'),
+  };
+  return Object.freeze({
+    ...maxOutput(model),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens, maxOutputKnown: true }),
+    source: 'config',
+    version: configVersion(charged),
+    ...charged,
   });
-  return () => price;
+}
+
+function fromFile(model: string, { versions = [], ...first }: PriceSettings): Pricing {
+  const firstPrice = fixedPrice(model, first);
+  const later = versions.map(({ fromMs, ...rates }) => ({
+    fromMs,
+    price: fixedPrice(model, rates),
+  }));
+  return (atMs) => later.findLast(({ fromMs }) => fromMs <= atMs)?.price ?? firstPrice;
 }
 
 function free(model: string): Pricing {

@@ -94,6 +94,8 @@ const DOCUMENTED_IN_LISTS: readonly (readonly [
   [['backends', 0, 'prices', '*', 'output_audio'], undefined, { min: 0 }],
   [['backends', 0, 'prices', '*', 'per_request'], undefined, { min: 0 }],
   [['backends', 0, 'prices', '*', 'max_output_tokens'], undefined, { min: 1, max: 100_000_000 }],
+  [['backends', 0, 'prices', '*', 'versions'], undefined, null],
+  [['backends', 0, 'prices', '*', 'versions', 0, 'from'], undefined, null],
   [['backends', 0, 'simulation', 'latency_ms'], 20, { min: 0, max: 3_600_000 }],
   [['backends', 0, 'simulation', 'tokens_per_second'], 0, { min: 0, max: 1_000_000 }],
   [['backends', 0, 'simulation', 'output_tokens'], 64, { min: 0, max: 1_000_000 }],
@@ -128,6 +130,7 @@ const DOCUMENTED_IN_LISTS: readonly (readonly [
 const RENAMED: Readonly<Record<string, string>> = {
   monthly_limit_usd: 'monthlyLimit',
   cache_write_1h: 'cacheWrite1h',
+  from: 'fromMs',
 };
 
 function camelCase(key: string): string {
@@ -198,6 +201,14 @@ describe('the schema', () => {
         .toSorted(),
     ).toEqual(DOCUMENTED.map(([key]) => key).toSorted());
     expect(found.filter((key) => !listed.includes(key))).toEqual(['simulation']);
+  });
+
+  it('takes for a later price what it takes for the first one', () => {
+    const { versions, ...rates } = schemaAt(['backends', 0, 'prices', '*'])?.properties ?? {};
+    const { from, ...laterRates } = versions?.items?.properties ?? {};
+
+    expect(from).toBeDefined();
+    expect(laterRates).toEqual(rates);
   });
 
   it('uses only what editors for TOML understand', () => {

@@ -1,6 +1,6 @@
 /** One record of a file: its fields by name, read as what they should be, with errors that name the place. */
 import { NO_USAGE, type TokenUsage } from '../../core/usage.ts';
-import { parseInstant } from './instants.ts';
+import { parseInstant } from '../../core/instants.ts';
 import { TrafficError } from './traffic-request.ts';
 
 /** Where the fields of a record come from. */
