@@ -4,8 +4,10 @@
  */
 import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { followConfig, type ConfigFollower, type ConfigSource } from './config/follow-config.ts';
 import { periodAt, type BillingCycle } from './core/billing-period.ts';
 import type { Clock } from './core/clock.ts';
+import { Closers } from './core/closers.ts';
 import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
 import type { Settings } from './core/settings.ts';
@@ -30,7 +32,8 @@ import type { Services } from './http/services.ts';
 import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
-import { createPriceBook } from './metering/price-book.ts';
+import { createCurrentPrices, type CurrentPrices } from './metering/current-prices.ts';
+import { PRICE_LIST } from './metering/price-list.ts';
 import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
 import { createRouter, type Router } from './routing/router.ts';
 import { startInspection, type Inspection } from './telemetry/inspection.ts';
@@ -42,6 +45,8 @@ import { createUpstream } from './upstream/create-upstream.ts';
 export interface GatewayOptions {
   readonly settings: Settings;
   readonly version: string;
+  /** Whence prices are read again; without it they stay. */
+  readonly source?: ConfigSource;
   /** Said in the log at start. */
   readonly warnings?: readonly string[];
   /** First instant of an injected clock; now, when it is left out. */
@@ -58,6 +63,8 @@ export interface Gateway {
   readonly metricsUrl: string | null;
   /** What runs, in lines for people. */
   readonly summary: readonly string[];
+  /** Reads the config file again, for its prices. Never throws: what is wrong is logged. */
+  reload(): void;
   /** Stops taking requests, lets those in flight end, settles or carries over every hold, and stores everything. */
   stop(): Promise<void>;
 }
@@ -98,27 +105,6 @@ function openBooks(
   }
 }
 
-/** Closers run in the opposite order of their opening; one that fails does not keep the others from running. */
-class Closers {
-  readonly #closers: (() => Promise<void> | void)[] = [];
-
-  add(closer: () => Promise<void> | void): void {
-    this.#closers.push(closer);
-  }
-
-  async run(): Promise<void> {
-    const errors: unknown[] = [];
-    for (const closer of this.#closers.splice(0).toReversed()) {
-      try {
-        await closer();
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    if (errors.length > 0) throw errors[0];
-  }
-}
-
 /** Starts a gateway. Rejects with a message for the operator when something can not be opened. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const closers = new Closers();
@@ -141,6 +127,8 @@ interface Engine {
   readonly control: ControlPlane;
   readonly router: Router;
   readonly load: LoadBook;
+  readonly prices: CurrentPrices;
+  readonly follower: ConfigFollower;
   readonly observation: Observation;
   readonly inspection: Inspection;
 }
@@ -158,6 +146,27 @@ function openLog({ settings, logStream, warnings = [] }: GatewayOptions): Closab
   );
   for (const warning of warnings) log.warn(warning);
   return log;
+}
+
+function openInspection(
+  { settings, stately = false }: GatewayOptions,
+  clock: Clock,
+  log: ClosableLog,
+): Promise<Inspection> {
+  const page = settings.control.inspector;
+  return startInspection({ now: () => clock.now(), log, page, stately });
+}
+
+function openPrices(
+  { settings, source }: GatewayOptions,
+  { clock, ioClock }: Clocks,
+  log: ClosableLog,
+): Pick<Engine, 'prices' | 'follower'> {
+  const { backends, routing } = settings;
+  const unknownPrice = routing.budget?.unknownPrice ?? 'conservative';
+  const prices = createCurrentPrices({ backends, unknownPrice, log });
+  const apply = (next: Settings['backends']): void => prices.swap(next);
+  return { prices, follower: followConfig({ source, backends, apply, log, clock, ioClock }) };
 }
 
 async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
@@ -179,12 +188,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
   });
   closers.add(() => upstream.close());
-  const inspection = await startInspection({
-    now: () => clock.now(),
-    log,
-    page: settings.control.inspector,
-    stately: options.stately ?? false,
-  });
+  const inspection = await openInspection(options, clock, log);
   closers.add(() => inspection.close());
   const control = startControlPlane({
     clock,
@@ -205,6 +209,8 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   ledger.onTotals((totals) => control.totalsChanged(totals));
   const router = createRouter(settings.routing);
   const load = new LoadBook();
+  const pricing = openPrices(options, clocks, log);
+  closers.add(() => pricing.follower.stop());
   // In the same turn as the start of the control plane, whose first events come in the next.
   const observation = observe({
     settings,
@@ -216,6 +222,8 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     resolveAlias: (model) => router.resolve(model).model,
     pending: (backend) => load.pending(backend),
+    priceList: PRICE_LIST,
+    lastReload: () => pricing.follower.state(),
   });
   closers.add(() => observation.stop());
   return {
@@ -228,6 +236,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     router,
     load,
+    ...pricing,
     observation,
     inspection,
   };
@@ -251,11 +260,7 @@ function servicesOf(engine: Engine, gate: Gate): Services {
     log,
     control,
     ledger,
-    prices: createPriceBook({
-      backends: settings.backends,
-      unknownPrice: settings.routing.budget?.unknownPrice ?? 'conservative',
-      log,
-    }),
+    prices: engine.prices,
     tokens,
     upstream,
     router,
@@ -356,6 +361,7 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
     url,
     metricsUrl,
     summary,
+    reload: () => engine.follower.reload(),
     stop: () => (stopping ??= drain(engine, gate, doors).then(() => closers.run())),
   };
 }

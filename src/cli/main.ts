@@ -80,6 +80,8 @@ function oneLine(thrown: unknown): string {
 async function main(): Promise<void> {
   // `nexus ledger export | head` closes the pipe early: that is no error of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The terminal was closed. What runs is told so by SIGHUP and ends in order, though nobody reads its words.
+    if (error.code === 'EIO') return;
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
   const env = readEnvironment();

@@ -5,13 +5,15 @@
  */
 import { findProvider, type ConditionalPrice, type ModelPrice } from '@pydantic/genai-prices';
 import type { NanoUsd } from '../core/money.ts';
-import type { PriceTier } from '../core/prices.ts';
+import type { PriceList, PriceTier } from '../core/prices.ts';
 import { decimalToUnits } from './decimal.ts';
 import { maxOutputOf } from './max-output.ts';
 import { completeRates, RATE_NAMES, type KnownRates, type Rates } from './rates.ts';
 
 /** Version of the package, and the day on which it was published. A test compares it with what is installed. */
-export const LIST_VERSION = 'genai-prices 0.1.8 (2026-09-23)';
+export const PRICE_LIST: PriceList = { version: 'genai-prices 0.1.8', date: '2026-09-23' };
+/** As entries of the ledger name it. */
+export const LIST_VERSION = `${PRICE_LIST.version} (${PRICE_LIST.date})`;
 
 export type ListProvider = NonNullable<ReturnType<typeof findProvider>>;
 export type ListModel = ListProvider['models'][number];
