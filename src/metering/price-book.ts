@@ -98,7 +98,12 @@ function free(model: string): Pricing {
 }
 
 /** Prices of an entry of the list, converted once for each of its dated or timed versions. Null: no price per token. */
-function fromList(model: string, provider: ListProvider, entry: ListModel, log: Log): Pricing {
+export function fromList(
+  model: string,
+  provider: ListProvider,
+  entry: ListModel,
+  log: Log,
+): Pricing {
   const standIns = audioStandIns(provider, entry.id);
   const converted = new Map<ReturnType<typeof pricesAt>, Price | null>();
   const convert = (prices: ReturnType<typeof pricesAt>): Price | null => {

@@ -3,6 +3,7 @@ import * as fc from 'fast-check';
 import {
   addNano,
   costOfTokens,
+  formatRate,
   formatUsd,
   formatUsdExact,
   MAX_NANO_USD,
@@ -224,5 +225,25 @@ describe('writing USD', () => {
 
   it('shows a share of a limit in percent', () => {
     expect(percentOf(75, 300)).toBe(25);
+  });
+});
+
+describe('a rate as text', () => {
+  it.each([
+    [0, '0'],
+    [1, '0.000001'],
+    [2_500_000, '2.5'],
+    [10_000_000, '10'],
+    [172_500_001, '172.500001'],
+  ])('%p is %s USD per million tokens', (rate, text) => {
+    expect(formatRate(rate)).toBe(text);
+  });
+
+  it('is read back as it was', () => {
+    fc.assert(
+      fc.property(amounts, (rate) => {
+        expect(parseRate(formatRate(rate))).toBe(rate);
+      }),
+    );
   });
 });

@@ -1,0 +1,26 @@
+/** Which models a ledger file has seen. Reads beside a gateway that owns the file, and changes nothing. */
+import { DatabaseSync } from 'node:sqlite';
+import { fileError } from './file-error.ts';
+import { isNewFile } from './sqlite-schema.ts';
+
+export interface ModelInFile {
+  readonly backend: string;
+  readonly model: string;
+}
+
+/** Backend and model of every entry, each pair once. Throws `LedgerFileError`. */
+export function modelsInFile(path: string): readonly ModelInFile[] {
+  let database: DatabaseSync | undefined;
+  try {
+    database = new DatabaseSync(path, { readOnly: true });
+    if (isNewFile(database, path)) return [];
+    const rows = database
+      .prepare('SELECT DISTINCT backend, model FROM entry ORDER BY backend, model')
+      .all();
+    return rows.map(({ backend, model }) => ({ backend: String(backend), model: String(model) }));
+  } catch (error) {
+    throw fileError(path, error);
+  } finally {
+    database?.close();
+  }
+}
