@@ -7,11 +7,11 @@ import type { Writable } from 'node:stream';
 import { followConfig, type ConfigFollower, type ConfigSource } from './config/follow-config.ts';
 import { periodAt, type BillingCycle } from './core/billing-period.ts';
 import type { Clock } from './core/clock.ts';
-import { Closers } from './core/closers.ts';
 import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
 import type { Settings } from './core/settings.ts';
 import type { Upstream } from './core/upstream.ts';
+import { Closers } from './control/closers.ts';
 import { createClocks, type Clocks } from './control/create-clocks.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
 import { atMost, waitUntil } from './control/waiting.ts';
@@ -161,12 +161,21 @@ function openPrices(
   { settings, source }: GatewayOptions,
   { clock, ioClock }: Clocks,
   log: ClosableLog,
+  control: ControlPlane,
 ): Pick<Engine, 'prices' | 'follower'> {
   const { backends, routing } = settings;
   const unknownPrice = routing.budget?.unknownPrice ?? 'conservative';
   const prices = createCurrentPrices({ backends, unknownPrice, log });
-  const apply = (next: Settings['backends']): void => prices.swap(next);
-  return { prices, follower: followConfig({ source, backends, apply, log, clock, ioClock }) };
+  const follower = followConfig({
+    source,
+    backends,
+    apply: (next) => prices.swap(next),
+    changed: () => control.pricesChanged(),
+    log,
+    clock,
+    ioClock,
+  });
+  return { prices, follower };
 }
 
 async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
@@ -209,7 +218,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   ledger.onTotals((totals) => control.totalsChanged(totals));
   const router = createRouter(settings.routing);
   const load = new LoadBook();
-  const pricing = openPrices(options, clocks, log);
+  const pricing = openPrices(options, clocks, log, control);
   closers.add(() => pricing.follower.stop());
   // In the same turn as the start of the control plane, whose first events come in the next.
   const observation = observe({

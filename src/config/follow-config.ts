@@ -26,8 +26,10 @@ export interface FollowOptions {
   readonly backends: readonly BackendSettings[];
   /** Puts the prices of these backends into force, or throws and changes nothing. */
   readonly apply: (backends: readonly BackendSettings[]) => void;
+  /** Called after other prices have come into force, by the file or by their date. */
+  readonly changed: () => void;
   readonly log: Log;
-  /** For the time that is shown. */
+  /** For the time that is shown, and for the dates of prices. */
   readonly clock: Clock;
   /** Real time, to look at the file. */
   readonly ioClock: Clock;
@@ -51,11 +53,21 @@ function repriced(
   });
 }
 
+/** When the next of all dated prices comes into force; null when none will. */
+function nextDate(backends: readonly BackendSettings[], nowMs: number): number | null {
+  const dates = backends
+    .flatMap(({ prices }) => Object.values(prices))
+    .flatMap(({ versions = [] }) => versions.map(({ fromMs }) => fromMs))
+    .filter((fromMs) => fromMs > nowMs);
+  return dates.length === 0 ? null : Math.min(...dates);
+}
+
 class Follower implements ConfigFollower {
   readonly #options: FollowOptions;
   readonly #watch: FileWatch | null;
   #backends: readonly BackendSettings[];
   #state: ReloadState;
+  #nextDate: unknown;
 
   constructor(options: FollowOptions) {
     const { source, backends, clock, ioClock } = options;
@@ -64,6 +76,7 @@ class Follower implements ConfigFollower {
     this.#state = { isSuccessful: true, succeededAtMs: clock.now() };
     const file = source?.loaded.file ?? null;
     this.#watch = file === null ? null : watchFile(file, ioClock, () => this.reload());
+    this.#awaitNextDate();
   }
 
   reload(): void {
@@ -84,11 +97,12 @@ class Follower implements ConfigFollower {
   }
 
   #take(read: LoadedConfig, running: LoadedConfig): void {
-    const { apply, log } = this.#options;
+    const { apply, changed, log } = this.#options;
     const before = this.#backends;
     const next = repriced(before, read.settings.backends);
     apply(next);
     this.#backends = next;
+    this.#awaitNextDate();
     const repricedNames = next
       .filter(({ prices }, at) => !isDeepStrictEqual(prices, before[at]?.prices))
       .map(({ name }) => name);
@@ -97,8 +111,21 @@ class Follower implements ConfigFollower {
         ? 'the config was read again: no price has changed'
         : `the config was read again: prices have changed at ${repricedNames.join(', ')}`,
     );
+    if (repricedNames.length > 0) changed();
     const keys = changedKeys(running, read);
     if (keys.length > 0) log.warn(`these have changed too and need a restart: ${keys.join(', ')}`);
+  }
+
+  #awaitNextDate(): void {
+    const { clock, changed } = this.#options;
+    clock.clearTimeout(this.#nextDate);
+    const nowMs = clock.now();
+    const nextMs = nextDate(this.#backends, nowMs);
+    if (nextMs === null) return;
+    this.#nextDate = clock.setTimeout(() => {
+      changed();
+      this.#awaitNextDate();
+    }, nextMs - nowMs);
   }
 
   state(): ReloadState {
@@ -107,6 +134,7 @@ class Follower implements ConfigFollower {
 
   stop(): void {
     this.#watch?.stop();
+    this.#options.clock.clearTimeout(this.#nextDate);
   }
 }
 

@@ -162,6 +162,48 @@ describe('a price that changes while a request is in flight', () => {
   });
 });
 
+describe('a budget that is shut because nothing fits', () => {
+  /** 0.5 USD is spent; the rest of the 1 USD does not pay for an ordinary request at 60,000 USD per million tokens. */
+  const HUGE = { input: 60_000, output: 60_000 };
+  const budget = (): string => NO_PROBES + budgetToml(1, 'hard_limit_action = "block_all"');
+  const priced = (price: UsdPerMillion): string =>
+    budget() + backendToml({ name: 'first', url: first.url, price });
+
+  async function shut(): Promise<void> {
+    const spending = nexus.chat(MODEL, 'Hello', { max_tokens: 1 });
+    (await first.call()).json('Hi', usageDocument({ input: 8, output: 1 }));
+    await (await spending).arrayBuffer();
+    await untilNothingIsHeld(nexus);
+    expect((await nexus.chat(MODEL, 'Hello')).status).toBe(503);
+    expect((await nexus.getJson('/v1/budget')).status).toBe('HardLimit');
+  }
+
+  it('opens again when the price was a mistake that is mended', async () => {
+    await start(priced(HUGE));
+    await shut();
+
+    await reprice(priced(OLD));
+    await askOnce();
+
+    expect((await charges()).at(-1)).toBe(costAt(OLD));
+    expect((await nexus.getJson('/v1/budget')).status).toBe('Normal');
+  });
+
+  it('opens again when a lower price comes into force by its date', async () => {
+    const lower = `versions = [{ from = "2026-11-11", input = ${OLD.input}, output = ${OLD.output} }]`;
+    const rates = `input = ${HUGE.input}\noutput = ${HUGE.output}\n${lower}\n`;
+    await start(
+      `${budget()}${backendToml({ name: 'first', url: first.url, price: null })}[backends.prices."*"]\n${rates}`,
+    );
+    await shut();
+
+    await nexus.post('/admin/clock', { to: '2026-11-11T00:00:00Z' });
+    await askOnce();
+
+    expect((await charges()).at(-1)).toBe(costAt(OLD));
+  });
+});
+
 describe('the config file of a running gateway', () => {
   it('is read again when it is replaced, without being asked', async () => {
     await start();

@@ -1,5 +1,5 @@
 import { describe, expect, it } from '@jest/globals';
-import { Closers } from '../../src/core/closers.ts';
+import { Closers } from '../../src/control/closers.ts';
 
 describe('what was opened', () => {
   it('is closed in the opposite order, once', async () => {

@@ -1,5 +1,3 @@
-/** The way out of whatever was opened on the way in. */
-
 /** Closers run in the opposite order of their opening; one that fails does not keep the others from running. */
 export class Closers {
   readonly #closers: (() => Promise<void> | void)[] = [];
@@ -8,6 +6,7 @@ export class Closers {
     this.#closers.push(closer);
   }
 
+  /** Rejects with the first failure, when all have run. */
   async run(): Promise<void> {
     const errors: unknown[] = [];
     for (const closer of this.#closers.splice(0).toReversed()) {
