@@ -8,19 +8,24 @@ export interface ModelInFile {
   readonly model: string;
 }
 
+function read(database: DatabaseSync, path: string): readonly ModelInFile[] {
+  if (isNewFile(database, path)) return [];
+  const rows = database
+    .prepare('SELECT DISTINCT backend, model FROM entry ORDER BY backend, model')
+    .all();
+  return rows.map(({ backend, model }) => ({ backend: String(backend), model: String(model) }));
+}
+
 /** Backend and model of every entry, each pair once. Throws `LedgerFileError`. */
 export function modelsInFile(path: string): readonly ModelInFile[] {
   let database: DatabaseSync | undefined;
   try {
     database = new DatabaseSync(path, { readOnly: true });
-    if (isNewFile(database, path)) return [];
-    const rows = database
-      .prepare('SELECT DISTINCT backend, model FROM entry ORDER BY backend, model')
-      .all();
-    return rows.map(({ backend, model }) => ({ backend: String(backend), model: String(model) }));
+    const models = read(database, path);
+    database.close();
+    return models;
   } catch (error) {
-    throw fileError(path, error);
-  } finally {
     database?.close();
+    throw fileError(path, error);
   }
 }
