@@ -78,18 +78,27 @@ export function describeClient(suite: ClientSuite): void {
         poor.servers.openai.next({ usage });
         await asked.ask({ model, prompt: PROMPT });
         hurryBackOff();
-        const error: unknown = await asked
-          .ask({ model, prompt: PROMPT })
-          .catch((thrown: unknown) => thrown);
+        const embedding = { model: UPSTREAMS.openai.embeddings ?? '', texts: ['Bern', 'Rome'] };
+        const refused = [
+          () => asked.ask({ model, prompt: PROMPT }),
+          () => asked.stream({ model, prompt: PROMPT, includeUsage: false }),
+          () => asked.embed(embedding),
+        ];
+        for (const call of refused) {
+          const before = poor.tap.count;
+          // One after the other: each is a client that has just been told.
+          // oxlint-disable-next-line no-await-in-loop
+          const error: unknown = await call().catch((thrown: unknown) => thrown);
+          expect(asked.readError(error)).toEqual({
+            status,
+            message: expect.stringContaining('the hard limit of the monthly budget is reached'),
+          });
+          expect(poor.tap.count - before).toBe(count);
+        }
         jest.restoreAllMocks();
-        expect(asked.readError(error)).toEqual({
-          status,
-          message: expect.stringContaining('the hard limit of the monthly budget is reached'),
-        });
-        expect(poor.tap.count).toBe(1 + count);
         await eventually(async () => {
           const { requests, budget } = await poor.nexus.getJson('/v1/stats');
-          expect(requests.total).toBe(1 + count);
+          expect(requests.total).toBe(1 + refused.length * count);
           expect(budget.status).toBe('HardLimit');
         });
         expect(poor.servers.openai.calls).toHaveLength(1);
