@@ -44,7 +44,8 @@ type BudgetEvent =
   | ({ readonly type: 'month.turned' } & Totals)
   | ({ readonly type: 'reconciled'; readonly atMs: number } & Totals)
   | ({ readonly type: 'budget.changed' } & Limits)
-  | { readonly type: 'nothing fits' };
+  | { readonly type: 'nothing fits' }
+  | { readonly type: 'prices.changed' };
 
 interface Crossing {
   readonly spendingNano: number;
@@ -132,6 +133,7 @@ export const budgetReconcilerMachine = setup({
     'remember that nothing fits': assign({
       nothingFitsAtNano: ({ context }) => spendingOf(context),
     }),
+    'forget that nothing fits': assign({ nothingFitsAtNano: null }),
     'remember the reconciliation': assign((_, { atMs }: { readonly atMs: number }) => ({
       reconciledAtMs: atMs,
     })),
@@ -193,6 +195,10 @@ export const budgetReconcilerMachine = setup({
       description:
         'A request was refused with nothing in flight: the rest of the budget is too small to be used.',
       actions: 'remember that nothing fits',
+    },
+    'prices.changed': {
+      description: 'What did not fit may have become cheaper; the next request shows it.',
+      actions: 'forget that nothing fits',
     },
   },
   states: {

@@ -41,6 +41,12 @@ export const WIRES: readonly Wire[] = [
     meaning: 'An ordinary request was refused with no hold in flight.',
   },
   {
+    from: 'the config file',
+    event: 'prices.changed',
+    to: 'budget-reconciler',
+    meaning: 'Other prices are in force, by a changed file or by their date.',
+  },
+  {
     from: 'budget-reconciler',
     event: 'soft limit reached',
     to: 'logs, metrics, dashboard',

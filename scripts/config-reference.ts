@@ -16,6 +16,9 @@ line of the file is \`#:schema\` and the path of [nexus.schema.json](nexus.schem
   two underscores. Some have a short name too. A variable that begins with \`NEXUS_\` and means nothing is an error.
   \`NEXUS_CONFIG\` names the file.
 - **Mistakes** stop the start: one line names the file, the key, what is wrong and what to write instead.
+- **Prices follow the file** while the gateway runs: within a second of a change, or at SIGHUP. Requests in flight keep the
+  price that they were held by. A file with a mistake changes nothing; what else has changed waits for a restart, and
+  the log names it.
 - **Keys of providers** are never in the file: \`api_key_env\` names the variable that holds one.
 - **Without a file** the defaults below apply, there is no budget, and backends are looked for as with
   \`[discovery] enabled = true\`.
@@ -28,7 +31,7 @@ function listWords(items: SchemaNode | undefined): string {
 }
 
 function typeWords(node: SchemaNode): string {
-  if (node.enum) return node.enum.map((value) => `\`"${value}"\``).join(' ');
+  if (node.enum) return node.enum.map((value) => `\`${JSON.stringify(value)}\``).join(' ');
   const [type] = typeof node.type === 'string' ? [node.type] : node.type;
   if (type === 'array') return listWords(node.items);
   const words = {
@@ -93,7 +96,7 @@ function subsection(node: SchemaNode, path: string): readonly string[] {
     return section(
       `[${path}."NAME"]`,
       { ...member, description: `${node.description} ${member.description}` },
-      path,
+      `${path}."NAME"`,
     );
   return section(`[${path}]`, node, path);
 }

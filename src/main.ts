@@ -4,6 +4,7 @@
  */
 import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
+import { followConfig, type ConfigFollower, type ConfigSource } from './config/follow-config.ts';
 import { periodAt, type BillingCycle } from './core/billing-period.ts';
 import type { Clock } from './core/clock.ts';
 import type { ControlPlane } from './core/control.ts';
@@ -11,6 +12,7 @@ import type { AuditReport } from './core/ledger.ts';
 import type { ModelRequest } from './core/request.ts';
 import type { Settings } from './core/settings.ts';
 import type { Upstream } from './core/upstream.ts';
+import { Closers } from './control/closers.ts';
 import { createClocks, type Clocks } from './control/create-clocks.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
 import { atMost, waitUntil } from './control/waiting.ts';
@@ -33,7 +35,8 @@ import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
 import { costOf } from './metering/cost.ts';
 import { startCounting, type Counting } from './metering/counting.ts';
-import { createPriceBook } from './metering/price-book.ts';
+import { createCurrentPrices, type CurrentPrices } from './metering/current-prices.ts';
+import { PRICE_LIST } from './metering/price-list.ts';
 import { createRouter, type Router } from './routing/router.ts';
 import { startInspection, type Inspection } from './telemetry/inspection.ts';
 import { createLog, type ClosableLog } from './telemetry/log.ts';
@@ -44,6 +47,8 @@ import { createUpstream } from './upstream/create-upstream.ts';
 export interface GatewayOptions {
   readonly settings: Settings;
   readonly version: string;
+  /** Whence prices are read again; without it they stay. */
+  readonly source?: ConfigSource;
   /** Said in the log at start. */
   readonly warnings?: readonly string[];
   /** First instant of an injected clock; now, when it is left out. */
@@ -60,6 +65,8 @@ export interface Gateway {
   readonly metricsUrl: string | null;
   /** What runs, in lines for people. */
   readonly summary: readonly string[];
+  /** Reads the config file again, for its prices. Never throws: what is wrong is logged. */
+  reload(): void;
   /** Stops taking requests, lets those in flight end, settles or carries over every hold, and stores everything. */
   stop(): Promise<void>;
 }
@@ -100,27 +107,6 @@ function openBooks(
   }
 }
 
-/** Closers run in the opposite order of their opening; one that fails does not keep the others from running. */
-class Closers {
-  readonly #closers: (() => Promise<void> | void)[] = [];
-
-  add(closer: () => Promise<void> | void): void {
-    this.#closers.push(closer);
-  }
-
-  async run(): Promise<void> {
-    const errors: unknown[] = [];
-    for (const closer of this.#closers.splice(0).toReversed()) {
-      try {
-        await closer();
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    if (errors.length > 0) throw errors[0];
-  }
-}
-
 /** Starts a gateway. Rejects with a message for the operator when something can not be opened. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const closers = new Closers();
@@ -143,6 +129,8 @@ interface Engine {
   readonly control: ControlPlane;
   readonly router: Router;
   readonly load: LoadBook;
+  readonly prices: CurrentPrices;
+  readonly follower: ConfigFollower;
   readonly observation: Observation;
   readonly inspection: Inspection;
 }
@@ -175,6 +163,36 @@ async function countFor(
   return (await tokens.count(request, model)).tokens;
 }
 
+function openInspection(
+  { settings, stately = false }: GatewayOptions,
+  clock: Clock,
+  log: ClosableLog,
+): Promise<Inspection> {
+  const page = settings.control.inspector;
+  return startInspection({ now: () => clock.now(), log, page, stately });
+}
+
+function openPrices(
+  { settings, source }: GatewayOptions,
+  { clock, ioClock }: Clocks,
+  log: ClosableLog,
+  control: ControlPlane,
+): Pick<Engine, 'prices' | 'follower'> {
+  const { backends, routing } = settings;
+  const unknownPrice = routing.budget?.unknownPrice ?? 'conservative';
+  const prices = createCurrentPrices({ backends, unknownPrice, log });
+  const follower = followConfig({
+    source,
+    backends,
+    apply: (next) => prices.swap(next),
+    changed: () => control.pricesChanged(),
+    log,
+    clock,
+    ioClock,
+  });
+  return { prices, follower };
+}
+
 async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
   const { settings, version } = options;
   const log = openLog(options, closers);
@@ -192,12 +210,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     countTokens: (body, model, route) => countFor(counting, { body, route }, model),
   });
   closers.add(() => upstream.close());
-  const inspection = await startInspection({
-    now: () => clock.now(),
-    log,
-    page: settings.control.inspector,
-    stately: options.stately ?? false,
-  });
+  const inspection = await openInspection(options, clock, log);
   closers.add(() => inspection.close());
   const control = startControlPlane({
     clock,
@@ -218,6 +231,8 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   ledger.onTotals((totals) => control.totalsChanged(totals));
   const router = createRouter(settings.routing);
   const load = new LoadBook();
+  const pricing = openPrices(options, clocks, log, control);
+  closers.add(() => pricing.follower.stop());
   // In the same turn as the start of the control plane, whose first events come in the next.
   const observation = observe({
     settings,
@@ -230,6 +245,8 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     resolveAlias: (model) => router.resolve(model).model,
     pending: (backend) => load.pending(backend),
     calibration: () => counting.calibration.readings(),
+    priceList: PRICE_LIST,
+    lastReload: () => pricing.follower.state(),
   });
   closers.add(() => observation.stop());
   return {
@@ -242,6 +259,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     router,
     load,
+    ...pricing,
     observation,
     inspection,
   };
@@ -265,11 +283,7 @@ function servicesOf(engine: Engine, gate: Gate): Services {
     log,
     control,
     ledger,
-    prices: createPriceBook({
-      backends: settings.backends,
-      unknownPrice: settings.routing.budget?.unknownPrice ?? 'conservative',
-      log,
-    }),
+    prices: engine.prices,
     ...counting,
     upstream,
     router,
@@ -370,6 +384,7 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
     url,
     metricsUrl,
     summary,
+    reload: () => engine.follower.reload(),
     stop: () => (stopping ??= drain(engine, gate, doors).then(() => closers.run())),
   };
 }

@@ -50,7 +50,9 @@ const LADDER: Readonly<Record<string, readonly string[]>> = {
     'src/http',
     'machines',
   ],
-  'src/cli': ['src/core', 'src/config', 'src/main.ts', 'src/simulation'],
+  // A third one: prices without a gateway.
+  'src/prices.ts': ['src/core', 'src/ledger', 'src/metering'],
+  'src/cli': ['src/core', 'src/config', 'src/main.ts', 'src/prices.ts', 'src/simulation'],
 };
 
 /** Every package in use and the rooms that may know it; `(types)` marks a room that may import its types only. */

@@ -177,6 +177,7 @@ function routingOf(
       billingCycleDay: calendar.billingDay,
       timezone: calendar.timezone,
       unknownPrice: 'deny',
+      exhaustedStatus: 503,
     },
   };
 }

@@ -38,6 +38,21 @@ export const COMMANDS: readonly CommandRow[] = [
     load: async () => (await import('./commands/estimate.ts')).estimate,
   },
   {
+    words: 'prices',
+    summary: 'Show the price list in use: version, date, age, overrides.',
+    load: async () => (await import('./commands/prices.ts')).prices,
+  },
+  {
+    words: 'prices list',
+    summary: 'Show the prices in force, or those of the packaged list.',
+    load: async () => (await import('./commands/prices-list.ts')).pricesList,
+  },
+  {
+    words: 'prices check',
+    summary: 'Find models in use without a price that can be trusted.',
+    load: async () => (await import('./commands/prices-check.ts')).pricesCheck,
+  },
+  {
     words: 'budget',
     summary: "Show this month's budget.",
     load: async () => (await import('./commands/budget.ts')).budget,

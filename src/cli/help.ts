@@ -20,7 +20,12 @@ function entries(rows: readonly (readonly [string, string])[]): readonly string[
   });
 }
 
-export function commandHelp(row: CommandRow, command: Command): string {
+/** `below`: commands of two words that begin with this one. */
+export function commandHelp(
+  row: CommandRow,
+  command: Command,
+  below: readonly CommandRow[] = [],
+): string {
   const flags = Object.entries({ ...command.flags, ...HELP_FLAG });
   return [
     `nexus ${row.words}: ${row.summary}`,
@@ -29,6 +34,7 @@ export function commandHelp(row: CommandRow, command: Command): string {
     '',
     ...wrapped(command.about, WIDTH),
     '',
+    ...(below.length === 0 ? [] : ['Commands:', ...entries(subcommands(row.words, below)), '']),
     'Options:',
     ...entries(flags.map(([name, spec]) => [flagName(name, spec), spec.help])),
     '',
@@ -38,13 +44,20 @@ export function commandHelp(row: CommandRow, command: Command): string {
   ].join('\n');
 }
 
+function subcommands(
+  word: string,
+  rows: readonly CommandRow[],
+): readonly (readonly [string, string])[] {
+  return rows.map(({ words, summary }) => [words.slice(word.length + 1), summary]);
+}
+
 /** What can follow a first word that has several commands, such as `ledger`. */
 export function groupHelp(word: string, rows: readonly CommandRow[]): string {
   return [
     `Usage: nexus ${word} <command> [options]`,
     '',
     'Commands:',
-    ...entries(rows.map(({ words, summary }) => [words.slice(word.length + 1), summary])),
+    ...entries(subcommands(word, rows)),
     '',
     'Example:',
     `  nexus ${rows[0]?.words ?? word} --help`,

@@ -1,7 +1,8 @@
 /** What a command would run: the file, the environment, the flags, and the backends that are found. */
 import type { LeftOutBackend } from '../config/build-backends.ts';
 import { discoverBackends } from '../config/discover-backends.ts';
-import { loadConfig } from '../config/load-config.ts';
+import type { ConfigSource } from '../config/follow-config.ts';
+import { loadConfig, type LoadedConfig } from '../config/load-config.ts';
 import type { Settings } from '../core/settings.ts';
 import type { Session } from './command.ts';
 
@@ -12,6 +13,8 @@ export interface LoadedSettings {
   readonly settings: Settings;
   /** The file that was read; null without one. */
   readonly file: string | null;
+  /** Whence prices can be read again while the gateway runs. */
+  readonly source: ConfigSource;
   readonly leftOut: readonly LeftOutBackend[];
   /** Names of backends that no file names. */
   readonly found: readonly string[];
@@ -34,11 +37,13 @@ export async function loadSettings(
   { env }: Session,
   flags: Readonly<Record<string, string | number>> = {},
 ): Promise<LoadedSettings> {
-  const loaded = loadConfig({ path, env, flags });
+  const load = (): LoadedConfig => loadConfig({ path, env, flags });
+  const loaded = load();
   const { settings, found, warnings } = await discoverBackends(loaded, env, answers);
   return {
     settings,
     file: loaded.file,
+    source: { loaded, load },
     leftOut: loaded.leftOut,
     found: found.map(({ name }) => name),
     warnings: [...loaded.warnings, ...warnings],

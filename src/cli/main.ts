@@ -20,11 +20,12 @@ async function runRow(
   row: CommandRow,
   args: readonly string[],
   session: Session,
+  below: readonly CommandRow[] = [],
 ): Promise<ExitCode> {
   const command = await row.load();
   const flags = parseFlags(args, command.flags);
   if (flags.isSet('help')) {
-    await session.out.write(commandHelp(row, command));
+    await session.out.write(commandHelp(row, command, below));
     return 0;
   }
   return await command.run(flags, session);
@@ -37,6 +38,10 @@ async function runGroup(
 ): Promise<ExitCode> {
   const rows = rowsOf(group);
   const [second, ...rest] = args;
+  // A word that has several commands can be one itself: `prices` beside `prices list`.
+  const own = COMMANDS.find(({ words }) => words === group);
+  if (own !== undefined && (second === undefined || second.startsWith('-')))
+    return await runRow(own, args, session, rows);
   if (second === undefined || second === '--help' || second === '-h') {
     const text = groupHelp(group, rows);
     await (second === undefined ? session.err : session.out).write(text);
@@ -80,6 +85,8 @@ function oneLine(thrown: unknown): string {
 async function main(): Promise<void> {
   // `nexus ledger export | head` closes the pipe early: that is no error of ours.
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    // The terminal was closed. What runs is told so by SIGHUP and ends in order, though nobody reads its words.
+    if (error.code === 'EIO') return;
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
   const env = readEnvironment();

@@ -1,4 +1,5 @@
-/** Being asked to stop: by a supervisor (SIGTERM) or at the terminal (SIGINT). */
+/** Being asked to stop, by a supervisor (SIGTERM) or at the terminal (SIGINT), or to read the config again (SIGHUP). */
+import { closeSync, openSync } from 'node:fs';
 
 /**
  * One press of Ctrl-C under `npm start` arrives twice: from the terminal, which signals the whole group, and from npm,
@@ -30,5 +31,27 @@ export function aborted(signal: AbortSignal): Promise<void> {
   return new Promise((resolve) => {
     if (signal.aborted) resolve();
     else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+/** The terminal of this process was closed, or there never was one. */
+function isWithoutTerminal(): boolean {
+  try {
+    closeSync(openSync('/dev/tty', 'r'));
+    return false;
+  } catch {
+    return true;
+  }
+}
+
+/**
+ * Calls `reload` at SIGHUP. The same signal says that a terminal was closed: who runs a gateway in a window and closes
+ * it wants it to end, in order, not to go on unseen.
+ */
+export function onHangUp(reload: () => void): void {
+  const hadTerminal = !isWithoutTerminal();
+  process.on('SIGHUP', () => {
+    if (hadTerminal && isWithoutTerminal()) process.kill(process.pid, 'SIGTERM');
+    else reload();
   });
 }

@@ -1,7 +1,13 @@
 /** `[[backends]]`: what the schema can not say of them, and the form in which the gateway uses them. */
 import { GlobError, parseGlob } from '../core/glob.ts';
+import { parseInstant } from '../core/instants.ts';
 import { MoneyError, parseRate, parseUsd } from '../core/money.ts';
-import type { BackendSettings, PriceSettings, SimulationSettings } from '../core/settings.ts';
+import type {
+  BackendSettings,
+  PriceSettings,
+  PriceVersion,
+  SimulationSettings,
+} from '../core/settings.ts';
 import { normalizeBaseUrl, UrlProblem } from './base-url.ts';
 import { KeyProblem, type KeyPath } from './config-error.ts';
 import type { Environment } from './environment.ts';
@@ -9,6 +15,8 @@ import { keyVariableOf, kindOf, usualUrlOf } from './providers.ts';
 import type { Decimal, RawBackend, RawPrice } from './raw-config.ts';
 import { defaultsOf } from './schema.ts';
 import { readSecret } from './secrets.ts';
+
+const DATE_CHARS = 'YYYY-MM-DD'.length;
 
 /** A backend of the file that does not run, and why. */
 export interface LeftOutBackend {
@@ -34,7 +42,10 @@ export function atKey<Result>(path: KeyPath, parse: () => Result): Result {
   }
 }
 
-function buildPrice(raw: RawPrice, path: KeyPath): PriceSettings {
+function buildRates(
+  raw: Omit<RawPrice, 'versions'>,
+  path: KeyPath,
+): Omit<PriceSettings, 'versions'> {
   const rate = (key: string, value: Decimal): number =>
     atKey([...path, key], () => parseRate(value));
   const {
@@ -75,6 +86,44 @@ function buildPrice(raw: RawPrice, path: KeyPath): PriceSettings {
     ...(search_source === undefined ? {} : { searchSource: fee('search_source', search_source) }),
     ...(raw.max_output_tokens === undefined ? {} : { maxOutputTokens: raw.max_output_tokens }),
   };
+}
+
+function buildPrice(raw: RawPrice, path: KeyPath): PriceSettings {
+  const rates = buildRates(raw, path);
+  return raw.versions === undefined
+    ? rates
+    : { ...rates, versions: buildVersions(raw.versions, [...path, 'versions']) };
+}
+
+function buildVersions(
+  raws: NonNullable<RawPrice['versions']>,
+  path: KeyPath,
+): readonly PriceVersion[] {
+  const versions: PriceVersion[] = [];
+  for (const [at, raw] of raws.entries()) {
+    const place = [...path, at, 'from'];
+    const fromMs = readEffectiveDate(raw.from, place);
+    const before = versions.at(-1);
+    if (before !== undefined && fromMs <= before.fromMs) {
+      const why = fromMs === before.fromMs ? 'the same time as' : 'before';
+      throw new KeyProblem(
+        place,
+        `is ${JSON.stringify(raw.from)}, ${why} that of the version above it; write each time once, the earliest first`,
+      );
+    }
+    versions.push({ ...buildRates(raw, [...path, at]), fromMs });
+  }
+  return versions;
+}
+
+/** A date is its midnight in UTC. */
+function readEffectiveDate(text: string, path: KeyPath): number {
+  const fromMs = parseInstant(text.length === DATE_CHARS ? `${text}T00:00:00Z` : text);
+  if (fromMs !== null) return fromMs;
+  throw new KeyProblem(
+    path,
+    `is ${JSON.stringify(text)}, which is no time; write a date such as "2026-12-01" or a time with its zone such as "2026-12-01T00:00:00Z"`,
+  );
 }
 
 function buildPrices(raw: RawBackend, path: KeyPath): Readonly<Record<string, PriceSettings>> {

@@ -76,6 +76,7 @@ function buildBudget(raw: RawBudget | undefined): BudgetSettings | null {
     billingCycleDay: raw.billing_cycle_day,
     timezone: raw.timezone,
     unknownPrice: raw.unknown_price,
+    exhaustedStatus: raw.exhausted_status,
   };
 }
 

@@ -24,7 +24,17 @@ function describeUsd(amount: NanoUsd | undefined): string | undefined {
   return amount === undefined ? undefined : formatUsdExact(amount);
 }
 
-function describePrice(price: PriceSettings): object {
+function describePrice({ versions, ...price }: PriceSettings): object {
+  return {
+    ...describeRates(price),
+    versions: versions?.map(({ fromMs, ...rates }) => ({
+      from: new Date(fromMs).toISOString(),
+      ...describeRates(rates),
+    })),
+  };
+}
+
+function describeRates(price: Omit<PriceSettings, 'versions'>): object {
   return {
     input: describeRate(price.input),
     output: describeRate(price.output),
@@ -80,6 +90,7 @@ function describeBudget(budget: BudgetSettings): object {
     billing_cycle_day: budget.billingCycleDay,
     timezone: budget.timezone,
     unknown_price: budget.unknownPrice,
+    exhausted_status: budget.exhaustedStatus,
   };
 }
 

@@ -3,6 +3,7 @@ import type {
   AlertKind,
   BackendKind,
   BackendType,
+  ExhaustedStatus,
   RoutingSettings,
   Settings,
   UnknownPricePolicy,
@@ -29,6 +30,7 @@ export interface RawPrice {
   readonly code_execution?: Decimal;
   readonly search_source?: Decimal;
   readonly max_output_tokens?: number;
+  readonly versions?: readonly (Omit<RawPrice, 'versions'> & { readonly from: string })[];
 }
 
 export interface RawBackend {
@@ -57,6 +59,7 @@ export interface RawBudget {
   readonly billing_cycle_day: number;
   readonly timezone: string;
   readonly unknown_price: UnknownPricePolicy;
+  readonly exhausted_status: ExhaustedStatus;
 }
 
 export interface RawPolicy {

@@ -9,7 +9,7 @@ export interface SchemaNode {
   readonly description: string;
   readonly type: SchemaType | readonly SchemaType[];
   readonly default?: unknown;
-  readonly enum?: readonly string[];
+  readonly enum?: readonly (string | number)[];
   readonly minimum?: number;
   readonly maximum?: number;
   readonly exclusiveMinimum?: number;

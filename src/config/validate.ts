@@ -69,7 +69,8 @@ function wrongValue(path: KeyPath, document: unknown): KeyProblem {
   const node = schemaAt(path);
   const value = valueAt(path, document);
   const accepted = node === undefined ? 'another value' : acceptedBy(node);
-  const near = typeof value === 'string' && node?.enum ? nearest(value, node.enum) : null;
+  const near =
+    typeof value === 'string' && node?.enum ? nearest(value, node.enum.map(String)) : null;
   const advice = near === null ? '' : `; did you mean ${JSON.stringify(near)}?`;
   const use = `${accepted}${bracketsFor(accepted, value, dottedKey(path))}`;
   return new KeyProblem(path, `is ${describeValue(path, value)}; use ${use}${advice}`);

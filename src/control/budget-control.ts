@@ -143,6 +143,10 @@ export class BudgetControl implements ChildCare<BudgetRef> {
     this.#tell({ type: 'nothing fits' });
   }
 
+  pricesChanged(): void {
+    this.#tell({ type: 'prices.changed' });
+  }
+
   changeLimits(limits: Limits): void {
     this.#limits = limits;
     this.#tell({ type: 'budget.changed', ...limits });

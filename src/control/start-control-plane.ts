@@ -124,6 +124,10 @@ class RunningControlPlane implements ControlPlane {
     this.#budget?.nothingFits();
   }
 
+  pricesChanged(): void {
+    this.#budget?.pricesChanged();
+  }
+
   attemptEnded(fact: AttemptEnded): void {
     this.#health.attemptEnded(fact);
   }

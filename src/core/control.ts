@@ -66,6 +66,8 @@ export interface ControlPlane {
   totalsChanged(totals: MonthTotals): void;
   /** A request was refused with no hold in flight although it was an ordinary one: nothing more fits this month. */
   nothingFits(): void;
+  /** Other prices are in force: that nothing more fitted was true of those before. */
+  pricesChanged(): void;
   attemptEnded(fact: AttemptEnded): void;
   /** A changed limit, soft percent or action, while running. */
   changeBudget(change: {

@@ -31,6 +31,8 @@ export interface GatewayErrorOptions {
   readonly context?: ErrorContext;
   /** Only where waiting helps: seconds. */
   readonly retryAfterSeconds?: number;
+  /** Instead of the table's status, where the configuration chooses another one. */
+  readonly status?: number;
   readonly cause?: unknown;
 }
 
@@ -41,6 +43,7 @@ export class GatewayError extends Error {
   readonly param: string | null;
   readonly context: ErrorContext | null;
   readonly retryAfterSeconds: number | null;
+  readonly status: number;
 
   /** `message` says what is wrong and what to do about it. */
   constructor(code: ErrorCode, message: string, options: GatewayErrorOptions = {}) {
@@ -49,10 +52,7 @@ export class GatewayError extends Error {
     this.param = options.param ?? null;
     this.context = options.context ?? null;
     this.retryAfterSeconds = options.retryAfterSeconds ?? null;
-  }
-
-  get status(): number {
-    return ERRORS[this.code].status;
+    this.status = options.status ?? ERRORS[code].status;
   }
 
   get type(): string {

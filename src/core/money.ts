@@ -99,6 +99,12 @@ export function parseRate(usdPerMillionTokens: string | number): PicoUsdPerToken
   return parseDecimal(usdPerMillionTokens, RATE_DIGITS, 'price in USD per million tokens');
 }
 
+/** A rate as USD per million tokens, exactly: `2.5`. */
+export function formatRate(rate: PicoUsdPerToken): string {
+  const digits = String(rate).padStart(RATE_DIGITS + 1, '0');
+  return `${digits.slice(0, -RATE_DIGITS)}.${digits.slice(-RATE_DIGITS)}`.replace(/\.?0+$/, '');
+}
+
 /** tokens x rate, exactly. */
 export function costOfTokens(tokens: number, rate: PicoUsdPerToken): PicoUsd {
   assert(Number.isSafeInteger(tokens) && tokens >= 0, `not a token count: ${tokens}`);

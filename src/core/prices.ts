@@ -52,6 +52,13 @@ export interface Price {
   readonly writesCacheUnasked?: boolean;
 }
 
+/** The packaged list of prices. */
+export interface PriceList {
+  readonly version: string;
+  /** The day on which it was published, `YYYY-MM-DD`. */
+  readonly date: string;
+}
+
 export interface PriceBook {
   /**
    * The price of a model at a configured backend, or null when it is unknown and the policy is `deny`.

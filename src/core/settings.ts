@@ -21,6 +21,8 @@ export type BackendKind = 'local' | 'cloud';
 
 export type HardLimitAction = 'warn' | 'block_cloud' | 'block_all';
 export type UnknownPricePolicy = 'conservative' | 'deny';
+/** The HTTP status of a refusal because the budget is exhausted. Clients differ in which of them they try again. */
+export type ExhaustedStatus = 503 | 402 | 429;
 export type Strategy = 'smart' | 'round_robin' | 'priority_only' | 'random';
 
 /** A price override from the file, in exact units; a rate that is not given falls back as documented in the schema. */
@@ -43,6 +45,14 @@ export interface PriceSettings {
   readonly searchSource?: NanoUsd;
   /** The most output tokens that one answer can have; bounds the hold when the client names no maximum. */
   readonly maxOutputTokens?: number;
+  /** Later prices, ascending by time. Before the first of them the rates above apply. */
+  readonly versions?: readonly PriceVersion[];
+}
+
+/** A whole price that is in force from a time on, until the next one. */
+export interface PriceVersion extends Omit<PriceSettings, 'versions'> {
+  /** Unix milliseconds. */
+  readonly fromMs: number;
 }
 
 /** Behaviour of a `simulated` backend. */
@@ -86,6 +96,7 @@ export interface BudgetSettings {
   readonly billingCycleDay: number;
   readonly timezone: string;
   readonly unknownPrice: UnknownPricePolicy;
+  readonly exhaustedStatus: ExhaustedStatus;
 }
 
 export type AlertKind = 'threshold' | 'month_rollover' | 'drift' | 'hard_limit';

@@ -1,5 +1,6 @@
 /** `POST /v1/estimate`: what a request would be counted, held and routed as, without sending it or holding anything. */
 import type { RequestHandler } from 'express';
+import type { GatewayError } from '../core/errors.ts';
 import { formatUsdExact, toUsdNumber, type NanoUsd } from '../core/money.ts';
 import type { ModelRequest } from '../core/request.ts';
 import { routeToEstimate } from './estimate-route.ts';
@@ -54,11 +55,10 @@ async function estimate(services: Services, request: ModelRequest): Promise<obje
     tier: count?.tier,
   };
   const head = { route: request.route, model_requested: request.model, ...tokenCount };
-  const refused = (error: { code: string; message: string }): object => ({
-    ...head,
-    admission: 'refused',
-    refusal: { code: error.code, message: error.message },
-  });
+  const refused = (error: GatewayError): object => {
+    const { code, status, message } = withBudgetContext(error, services);
+    return { ...head, admission: 'refused', refusal: { code, status, message } };
+  };
   if (decision.kind === 'refuse') return refused(decision.error);
   const refusals: CandidateRefusal[] = [];
   for (const candidate of decision.candidates) {
@@ -75,7 +75,7 @@ async function estimate(services: Services, request: ModelRequest): Promise<obje
     if (plan.kind === 'fits') return { ...head, ...planJson(plan) };
     refusals.push({ candidate, result: plan });
   }
-  return refused(withBudgetContext(refusalFor(refusals, request.model), control, ledger));
+  return refused(refusalFor(refusals, request.model));
 }
 
 export function handleEstimate(services: Services): RequestHandler {

@@ -24,7 +24,7 @@ import { isClientGone } from './relay.ts';
 /** Serves the request. Throws `GatewayError` when nothing was sent to the client and nothing can be. */
 export async function runModelCall(context: CallContext): Promise<void> {
   const { services, request, response, trace } = context;
-  const { control, router, clock, load, random, settings, ledger } = services;
+  const { control, router, clock, load, random, settings } = services;
   // From here to the first hold there is no `await`: policy, headroom and hold belong to one instant.
   control.noticeTime(clock.now());
   const decision = router.decide({
@@ -35,7 +35,7 @@ export async function runModelCall(context: CallContext): Promise<void> {
     turn: load.nextTurn(),
     random,
   });
-  if (decision.kind === 'refuse') throw withBudgetContext(decision.error, control, ledger);
+  if (decision.kind === 'refuse') throw withBudgetContext(decision.error, services);
   const { candidates } = decision;
   const failures: AttemptFailure[] = [];
   let choice = choose(context, candidates, 0);
@@ -102,7 +102,7 @@ function refuse({ services, request }: CallContext, refusals: readonly Candidate
   const isOtherAffordable = (): boolean =>
     somethingFits(control.policy(), prices, ledger.headroom() ?? 0, request.receivedAtMs);
   if (showsThatNothingFits(ledger, refusals, isOtherAffordable)) control.nothingFits();
-  return withBudgetContext(refusalFor(refusals, request.model), control, ledger);
+  return withBudgetContext(refusalFor(refusals, request.model), services);
 }
 
 function finishWithFailures(context: CallContext, failures: readonly AttemptFailure[]): void {

@@ -35,16 +35,20 @@ const ANSWER_HEADERS: Json = Object.fromEntries(
   ].map(([name, description]) => [name, { description, schema: { type: 'string' } }]),
 );
 
-const modelErrors: Json = Object.fromEntries(
-  [...new Set(Object.values(ERRORS).map(({ status }) => status))]
-    .filter((status) => status !== 405)
-    .map((status) => {
-      const codes = Object.entries(ERRORS).flatMap(([code, error]) =>
-        error.status === status ? [code] : [],
-      );
-      return [String(status), errorAnswer(codes.join(', '))];
-    }),
-);
+const modelErrors: Json = {
+  ...Object.fromEntries(
+    [...new Set(Object.values(ERRORS).map(({ status }) => status))]
+      .filter((status) => status !== 405)
+      .map((status) => {
+        const codes = Object.entries(ERRORS).flatMap(([code, error]) =>
+          error.status === status ? [code] : [],
+        );
+        return [String(status), errorAnswer(codes.join(', '))];
+      }),
+  ),
+  402: errorAnswer('budget_exhausted, with exhausted_status = 402'),
+  429: errorAnswer('budget_exhausted, with exhausted_status = 429'),
+};
 
 function modelRoute(summary: string, input: Json): Json {
   return {

@@ -1,11 +1,10 @@
 /** Why no candidate could be tried, in words and facts that let the reader do something about it. */
-import type { ControlPlane } from '../core/control.ts';
-import { GatewayError } from '../core/errors.ts';
-import type { LedgerAdmin } from '../core/ledger.ts';
+import { ERRORS, GatewayError } from '../core/errors.ts';
 import { formatUsdExact } from '../core/money.ts';
 import type { Candidate } from '../core/request.ts';
-import type { HardLimitAction } from '../core/settings.ts';
+import type { HardLimitAction, Settings } from '../core/settings.ts';
 import type { PlanResult } from './plan-attempt.ts';
+import type { Services } from './services.ts';
 
 export interface CandidateRefusal {
   readonly candidate: Candidate;
@@ -73,11 +72,14 @@ function adviceFor({ code }: GatewayError, action: HardLimitAction): string {
     : 'Use a local model, raise monthly_limit_usd, or wait until resets_at.';
 }
 
-/** Limit, spent, held and reset beside a refusal for lack of money. */
+function exhaustedStatus({ routing }: Settings): number {
+  return routing.budget?.exhaustedStatus ?? ERRORS.budget_exhausted.status;
+}
+
+/** Limit, spent, held and reset beside a refusal for lack of money, and the status that the configuration gives it. */
 export function withBudgetContext(
   error: GatewayError,
-  control: ControlPlane,
-  ledger: LedgerAdmin,
+  { control, ledger, settings }: Pick<Services, 'control' | 'ledger' | 'settings'>,
 ): GatewayError {
   const budget = control.policy().budget;
   if (budget === null || !['budget_exhausted', 'budget_reserved'].includes(error.code))
@@ -87,6 +89,7 @@ export function withBudgetContext(
   const spent = totals.settled + totals.suspense;
   return new GatewayError(error.code, error.message, {
     ...(error.retryAfterSeconds === null ? {} : { retryAfterSeconds: error.retryAfterSeconds }),
+    ...(error.code === 'budget_exhausted' && { status: exhaustedStatus(settings) }),
     cause: error,
     context: {
       limit_source: 'routing.budget.monthly_limit_usd',

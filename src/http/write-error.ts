@@ -1,6 +1,6 @@
 /** Errors to clients, in the dialect of the route. */
 import type { ServerResponse } from 'node:http';
-import { ERRORS, GatewayError } from '../core/errors.ts';
+import { GatewayError } from '../core/errors.ts';
 import { errorBody, errorDialectOf } from './error-bodies.ts';
 
 /** Any thrown value as an error for clients. What is not a `GatewayError` is ours to mend and says nothing of its inside. */
@@ -38,7 +38,7 @@ export function writeError(response: ServerResponse, error: GatewayError): void 
     if (!response.writableEnded) response.destroy();
     return;
   }
-  response.statusCode = ERRORS[error.code].status;
+  response.statusCode = error.status;
   if (error.retryAfterSeconds !== null)
     response.setHeader('Retry-After', String(error.retryAfterSeconds));
   // The one header by which the official SDKs can be told that a retry is useless.

@@ -4,6 +4,7 @@
  * First the file (exact name, then patterns in order), then the packaged list, then the policy for unknown prices. A
  * local backend without a price in the file is free; an unknown cloud model never is.
  */
+import { createHash } from 'node:crypto';
 import { assert } from '../core/assert.ts';
 import { parseGlob, type Glob } from '../core/glob.ts';
 import type { Log } from '../core/log.ts';
@@ -68,26 +69,52 @@ function feesOf(providers: readonly ListProvider[]): ToolFees {
   return providers.map(({ id }) => publishedFees(id)).reduce(dearerFees, {});
 }
 
-function ownFees(prices: PriceSettings): ToolFees {
+type FixedPrices = Omit<PriceSettings, 'versions'>;
+
+function ownFees(prices: FixedPrices): ToolFees {
   const named = TOOL_FEE_NAMES.map((name) => [name, prices[name]] as const);
   return Object.fromEntries(named.filter(([, fee]) => fee !== undefined));
 }
 
+const VERSION_DIGITS = 12;
+
+/** The digest of everything that a request is charged by: entries of the ledger tell by it which file they come from. */
+function configVersion(rates: object): string {
+  const digest = createHash('sha256').update(JSON.stringify(rates)).digest('hex');
+  return `config ${digest.slice(0, VERSION_DIGITS)}`;
+}
+
 /** `published` fees hold where the file names none of its own. */
-function fromFile(model: string, prices: PriceSettings, published: ToolFees): Pricing {
+function fixedPrice(model: string, prices: FixedPrices, published: ToolFees): Price {
   const { perRequest = 0, maxOutputTokens } = prices;
-  const price: Price = Object.freeze({
-    ...maxOutput(model),
-    ...(maxOutputTokens !== undefined && { maxOutputTokens, maxOutputKnown: true }),
-    source: 'config',
-    version: 'config',
-    tiers: oneTier(completeRates(prices, model.toLowerCase().includes('claude'))),
+  const isClaude = model.toLowerCase().includes('claude');
+  const charged = {
+    tiers: oneTier(completeRates(prices, isClaude)),
     perRequest,
     ...withFees({ ...published, ...ownFees(prices) }),
     // The file says what writing costs, not who asks for it; Anthropic's rule is known, of others the worst is taken.
-    writesCacheUnasked: prices.cacheWrite !== undefined && !model.toLowerCase().includes('claude'),
+    writesCacheUnasked: prices.cacheWrite !== undefined && !isClaude,
+  };
+  return Object.freeze({
+    ...maxOutput(model),
+    ...(maxOutputTokens !== undefined && { maxOutputTokens, maxOutputKnown: true }),
+    source: 'config',
+    version: configVersion(charged),
+    ...charged,
   });
-  return () => price;
+}
+
+function fromFile(
+  model: string,
+  { versions = [], ...first }: PriceSettings,
+  published: ToolFees,
+): Pricing {
+  const firstPrice = fixedPrice(model, first, published);
+  const later = versions.map(({ fromMs, ...rates }) => ({
+    fromMs,
+    price: fixedPrice(model, rates, published),
+  }));
+  return (atMs) => later.findLast(({ fromMs }) => fromMs <= atMs)?.price ?? firstPrice;
 }
 
 function free(model: string): Pricing {
@@ -102,7 +129,12 @@ function free(model: string): Pricing {
 }
 
 /** Prices of an entry of the list, converted once for each of its dated or timed versions. Null: no price per token. */
-function fromList(model: string, provider: ListProvider, entry: ListModel, log: Log): Pricing {
+export function fromList(
+  model: string,
+  provider: ListProvider,
+  entry: ListModel,
+  log: Log,
+): Pricing {
   const standIns = audioStandIns(provider, entry.id);
   const converted = new Map<ReturnType<typeof pricesAt>, Price | null>();
   const convert = (prices: ReturnType<typeof pricesAt>): Price | null => {

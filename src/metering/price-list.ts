@@ -3,16 +3,23 @@
  * The package's own calculator is not used, since it sums floats; its `updatePrices` is never called, so nothing here
  * reaches the network.
  */
-import { findProvider, type ConditionalPrice, type ModelPrice } from '@pydantic/genai-prices';
+import {
+  findProvider,
+  waitForUpdate,
+  type ConditionalPrice,
+  type ModelPrice,
+} from '@pydantic/genai-prices';
 import type { NanoUsd } from '../core/money.ts';
-import type { PriceTier, ToolFees } from '../core/prices.ts';
+import type { PriceList, PriceTier, ToolFees } from '../core/prices.ts';
 import { decimalToUnits } from './decimal.ts';
 import { maxOutputOf } from './max-output.ts';
 import { completeRates, RATE_NAMES, type KnownRates, type Rates } from './rates.ts';
 import { TOOL_FEE_NAMES } from './tool-fees.ts';
 
 /** Version of the package, and the day on which it was published. A test compares it with what is installed. */
-export const LIST_VERSION = 'genai-prices 0.1.8 (2026-09-23)';
+export const PRICE_LIST: PriceList = { version: 'genai-prices 0.1.8', date: '2026-09-23' };
+/** As entries of the ledger name it. */
+export const LIST_VERSION = `${PRICE_LIST.version} (${PRICE_LIST.date})`;
 
 export type ListProvider = NonNullable<ReturnType<typeof findProvider>>;
 export type ListModel = ListProvider['models'][number];
@@ -289,4 +296,27 @@ export function providerById(id: string): ListProvider | null {
 /** The provider whose API address a URL is, or null. */
 export function providerByUrl(url: string): ListProvider | null {
   return url === '' ? null : (findProvider({ providerApiUrl: url }) ?? null);
+}
+
+/** The whole list. Nothing is waited for: without an update, the package gives what it was published with. */
+export async function allProviders(): Promise<readonly ListProvider[]> {
+  return (await waitForUpdate()) ?? [];
+}
+
+/** What a provider bills for its own tools, in nano-dollars a call, as far as the list says. */
+export interface ListedFees {
+  readonly webSearch?: NanoUsd;
+  readonly fileSearch?: NanoUsd;
+}
+
+export function listedFees(prices: ModelPrice): ListedFees {
+  const fee = (key: string): NanoUsd | null => {
+    const listed = prices[key];
+    if (typeof listed !== 'number') return null;
+    const read = decimalToUnits(listed, REQUEST_DIGITS);
+    return read === null ? null : Number(read.units);
+  };
+  const webSearch = fee('web_searches_kcount');
+  const fileSearch = fee('storage_searches_kcount');
+  return { ...(webSearch !== null && { webSearch }), ...(fileSearch !== null && { fileSearch }) };
 }

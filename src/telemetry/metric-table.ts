@@ -184,6 +184,24 @@ export const METRICS = {
     help: 'Always 1; the labels say what runs.',
     labels: ['version', 'node_version'],
   },
+  pricesInfo: {
+    kind: 'gauge',
+    name: 'nexus_prices_info',
+    help: 'Always 1; the labels say which packaged price list is in use, and of which day.',
+    labels: ['version', 'date'],
+  },
+  reloadSuccessful: {
+    kind: 'gauge',
+    name: 'nexus_config_last_reload_successful',
+    help: '1 when the config was without a fault the last time that it was read, otherwise 0; then the prices before stay in force.',
+    labels: [],
+  },
+  reloadTimestamp: {
+    kind: 'gauge',
+    name: 'nexus_config_last_reload_timestamp_seconds',
+    help: 'Unix time at which the config was last read without a fault.',
+    labels: [],
+  },
   budgetStatus: {
     kind: 'gauge',
     name: 'nexus_budget_status',

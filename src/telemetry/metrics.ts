@@ -12,6 +12,8 @@ import type { MonthTotals } from '../core/ledger.ts';
 import { percentOf, toUsdNumber, type NanoUsd } from '../core/money.ts';
 import type { BudgetStatus, BudgetView, RoutingPolicy } from '../core/policy.ts';
 import type { CalibrationReading } from '../core/tokens.ts';
+import type { PriceList } from '../core/prices.ts';
+import type { ReloadState } from '../core/reload.ts';
 import { boundedNames, sanitizeLabel } from './bounded-names.ts';
 import { createInstruments, type Instruments } from './instruments.ts';
 import { errorTypeOf } from './outcome.ts';
@@ -51,6 +53,8 @@ export interface MetricSources {
   readonly isLedgerWritable: () => boolean;
   /** USD expected at the end of the month, null while that is not known. */
   readonly projectedUsd: () => number | null;
+  readonly priceList: PriceList;
+  readonly lastReload: () => ReloadState;
 }
 
 export interface Metrics extends Facts {
@@ -66,6 +70,7 @@ export function createMetrics(sources: MetricSources): Metrics {
   const label = boundedNames(sources.policy, sources.configuredNames, sanitizeLabel);
   const excess = new MonthlyCounter();
   instruments.build.set({ version: sources.version, node_version: process.version }, 1);
+  instruments.pricesInfo.set({ ...sources.priceList }, 1);
   for (const event_type of BUDGET_EVENTS) instruments.budgetEvents.inc({ event_type }, 0);
   for (const webhook of sources.webhooks)
     for (const outcome of WEBHOOK_OUTCOMES)
@@ -81,6 +86,7 @@ export function createMetrics(sources: MetricSources): Metrics {
       readBackends(instruments, sources);
       readCalibration(instruments, sources, label);
       readLedger(instruments, sources, excess);
+      readReload(instruments, sources.lastReload());
       return registry.metrics();
     },
   };
@@ -211,6 +217,14 @@ function readLedger(
   if (projectedUsd !== null) instruments.budgetForecast.set(projectedUsd);
   instruments.budgetExcess.reset();
   instruments.budgetExcess.inc(toUsdNumber(excess.read(totals.month, totals.excess)));
+}
+
+function readReload(
+  { reloadSuccessful, reloadTimestamp }: Instruments,
+  { isSuccessful, succeededAtMs }: ReloadState,
+): void {
+  reloadSuccessful.set(isSuccessful ? 1 : 0);
+  reloadTimestamp.set(succeededAtMs / 1000);
 }
 
 function readBudget(instruments: Instruments, totals: MonthTotals, budget: BudgetView): void {

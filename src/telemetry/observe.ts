@@ -4,6 +4,8 @@ import type { ControlPlane } from '../core/control.ts';
 import type { Facts } from '../core/facts.ts';
 import type { LedgerAdmin, MonthTotals } from '../core/ledger.ts';
 import type { Log } from '../core/log.ts';
+import type { PriceList } from '../core/prices.ts';
+import type { ReloadState } from '../core/reload.ts';
 import type { Settings } from '../core/settings.ts';
 import type { CalibrationReading } from '../core/tokens.ts';
 import { startAlerts } from './alerts.ts';
@@ -32,6 +34,8 @@ export interface ObserveOptions {
   readonly resolveAlias: (model: string) => string;
   readonly pending: (backend: string) => number;
   readonly calibration: () => readonly CalibrationReading[];
+  readonly priceList: PriceList;
+  readonly lastReload: () => ReloadState;
 }
 
 type Frame = Pick<StatsInput, 'nowMs' | 'policy'> &
@@ -100,8 +104,11 @@ function metricsFor(
   names: readonly string[],
   read: () => StatsInput,
 ): Metrics {
-  const { settings, version, ledger, control, pending, calibration } = options;
+  const { settings, version, ledger, control, pending, calibration, priceList, lastReload } =
+    options;
   return createMetrics({
+    priceList,
+    lastReload,
     version,
     hasBudget: settings.routing.budget !== null,
     webhooks: settings.alerts.webhooks.map(({ name }) => name),

@@ -5,8 +5,9 @@ import { aiSdkClient } from '../support/ai-sdk-client.ts';
 import { describeClient } from '../support/client-suite.ts';
 
 const TRIES = {
-  count: 3,
-  rule: 'it tries every 5xx twice more, whatever x-should-retry says',
+  503: { count: 3, rule: 'it tries every 5xx twice more, whatever x-should-retry says' },
+  402: { count: 1, rule: 'no status of 4xx but 408, 409 and 429 is tried again' },
+  429: { count: 3, rule: 'it tries a 429 twice more, whatever x-should-retry says' },
 };
 
 beforeAll(() => {

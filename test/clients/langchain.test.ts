@@ -117,7 +117,11 @@ function langChainClient(
   };
 }
 
-const TRIES = { count: 7, rule: 'it tries every 5xx six times more' };
+const TRIES = {
+  503: { count: 7, rule: 'it tries every 5xx six times more' },
+  402: { count: 1, rule: 'it never tries a 402 again' },
+  429: { count: 1, rule: 'it does not try an insufficient_quota again' },
+};
 
 describe('over chats', () => {
   describeClient({

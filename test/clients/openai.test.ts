@@ -135,7 +135,11 @@ function openAiClient(openai: OpenAI): ChatClient {
 describeClient({
   name: 'openai',
   connect: (connection) => openAiClient(new OpenAI(connection)),
-  triesWhenExhausted: { count: 1, rule: 'it obeys x-should-retry' },
+  triesWhenExhausted: {
+    503: { count: 1, rule: 'it obeys x-should-retry' },
+    402: { count: 1, rule: 'no status of 4xx but 408, 409 and 429 is tried again' },
+    429: { count: 1, rule: 'it obeys x-should-retry' },
+  },
 });
 
 describe('openai, beside chats', () => {

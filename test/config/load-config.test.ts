@@ -137,6 +137,10 @@ describe('a mistake in the file is one line that says what to write instead', ()
       'routing.budget.monthly_limit_usd can not be used: 0.0000000001 has more than 9 decimals, which a USD amount can not keep exactly',
     ],
     [
+      '[routing.budget]\nexhausted_status = 500',
+      'routing.budget.exhausted_status is 500; use 503, 402 or 429',
+    ],
+    [
       '[routing.budget]\nhard_limit_action = "block"',
       'routing.budget.hard_limit_action is "block"; use "warn", "block_cloud" or "block_all"; did you mean "block_all"?',
     ],
@@ -390,6 +394,7 @@ describe('a good file', () => {
       billingCycleDay: 1,
       timezone: 'UTC',
       unknownPrice: 'conservative',
+      exhaustedStatus: 503,
     });
   });
 

@@ -64,7 +64,7 @@ function sampleFor(
 ): { readonly text: string; readonly shown: unknown } {
   if (dotted === 'routing.budget.timezone') return { text: 'Asia/Tokyo', shown: 'Asia/Tokyo' };
   if (dotted === 'routing.budget.monthly_limit_usd') return { text: '12.5', shown: '12.5' };
-  if (node.enum) return { text: node.enum.at(-1) ?? '', shown: node.enum.at(-1) };
+  if (node.enum) return { text: String(node.enum.at(-1)), shown: node.enum.at(-1) };
   if (node.type === 'boolean')
     return { text: String(node.default !== true), shown: node.default !== true };
   if (node.type === 'integer' || node.type === 'number') {

@@ -13,7 +13,11 @@ interface Limits {
 }
 
 /** What the documentation promises of each key: written here by hand, so that a changed schema is noticed. */
-const DOCUMENTED: readonly (readonly [string, unknown, Limits | readonly string[] | null])[] = [
+const DOCUMENTED: readonly (readonly [
+  string,
+  unknown,
+  Limits | readonly (string | number)[] | null,
+])[] = [
   ['server.host', '127.0.0.1', null],
   ['server.port', 8000, { min: 0, max: 65_535 }],
   ['server.api_key_env', undefined, null],
@@ -44,6 +48,7 @@ const DOCUMENTED: readonly (readonly [string, unknown, Limits | readonly string[
   ['routing.budget.billing_cycle_day', 1, { min: 1, max: 31 }],
   ['routing.budget.timezone', 'UTC', null],
   ['routing.budget.unknown_price', 'conservative', ['conservative', 'deny']],
+  ['routing.budget.exhausted_status', 503, [503, 402, 429]],
   ['ledger.path', 'data/nexus-ledger.db', null],
   ['control.clock', 'system', ['system', 'injected']],
   ['control.inspector', true, null],
@@ -53,7 +58,7 @@ const DOCUMENTED: readonly (readonly [string, unknown, Limits | readonly string[
 const DOCUMENTED_IN_LISTS: readonly (readonly [
   readonly (string | number)[],
   unknown,
-  Limits | readonly string[] | null,
+  Limits | readonly (string | number)[] | null,
 ])[] = [
   [['backends', 0, 'name'], undefined, null],
   [['backends', 0, 'url'], undefined, null],
@@ -95,6 +100,8 @@ const DOCUMENTED_IN_LISTS: readonly (readonly [
   [['backends', 0, 'prices', '*', 'code_execution'], undefined, { min: 0 }],
   [['backends', 0, 'prices', '*', 'search_source'], undefined, { min: 0 }],
   [['backends', 0, 'prices', '*', 'max_output_tokens'], undefined, { min: 1, max: 100_000_000 }],
+  [['backends', 0, 'prices', '*', 'versions'], undefined, null],
+  [['backends', 0, 'prices', '*', 'versions', 0, 'from'], undefined, null],
   [['backends', 0, 'simulation', 'latency_ms'], 20, { min: 0, max: 3_600_000 }],
   [['backends', 0, 'simulation', 'tokens_per_second'], 0, { min: 0, max: 1_000_000 }],
   [['backends', 0, 'simulation', 'output_tokens'], 64, { min: 0, max: 1_000_000 }],
@@ -129,6 +136,7 @@ const DOCUMENTED_IN_LISTS: readonly (readonly [
 const RENAMED: Readonly<Record<string, string>> = {
   monthly_limit_usd: 'monthlyLimit',
   cache_write_1h: 'cacheWrite1h',
+  from: 'fromMs',
 };
 
 function camelCase(key: string): string {
@@ -155,7 +163,7 @@ function nodesBelow(node: SchemaNode): readonly SchemaNode[] {
   return [node, ...children.flatMap(nodesBelow)];
 }
 
-function limitsOf(node: SchemaNode): Limits | readonly string[] | null {
+function limitsOf(node: SchemaNode): Limits | readonly (string | number)[] | null {
   if (node.enum) return node.enum;
   const { minimum: min, exclusiveMinimum: above, maximum: max } = node;
   const limits = Object.entries({ min, above, max }).filter(([, value]) => value !== undefined);
@@ -199,6 +207,14 @@ describe('the schema', () => {
         .toSorted(),
     ).toEqual(DOCUMENTED.map(([key]) => key).toSorted());
     expect(found.filter((key) => !listed.includes(key))).toEqual(['simulation']);
+  });
+
+  it('takes for a later price what it takes for the first one', () => {
+    const { versions, ...rates } = schemaAt(['backends', 0, 'prices', '*'])?.properties ?? {};
+    const { from, ...laterRates } = versions?.items?.properties ?? {};
+
+    expect(from).toBeDefined();
+    expect(laterRates).toEqual(rates);
   });
 
   it('uses only what editors for TOML understand', () => {
@@ -262,12 +278,13 @@ describe('the types of the settings', () => {
     ['BackendKind', ['backends', 0, 'kind']],
     ['HardLimitAction', ['routing', 'budget', 'hard_limit_action']],
     ['UnknownPricePolicy', ['routing', 'budget', 'unknown_price']],
+    ['ExhaustedStatus', ['routing', 'budget', 'exhausted_status']],
     ['Strategy', ['routing', 'strategy']],
     ['AlertKind', ['alerts', 'webhooks', 0, 'events', 0]],
   ] as const)('%s has the values of the schema', (type, key) => {
     const [, union = ''] = new RegExp(`export type ${type} =([^;]+);`).exec(source) ?? [];
-    const values = [...union.matchAll(/'(\w+)'/g)].map(([, value]) => value);
+    const values = [...union.matchAll(/\w+/g)].map(([value]) => value);
 
-    expect(values).toEqual(schemaAt(key)?.enum);
+    expect(values).toEqual(schemaAt(key)?.enum?.map(String));
   });
 });

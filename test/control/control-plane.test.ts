@@ -75,6 +75,17 @@ describe('the way of a month', () => {
     expect(plane.policy().posture).toBe('open');
   });
 
+  it('believes no longer that nothing fits when prices change, but that the limit is reached', () => {
+    const { plane, spend } = rehearse(NOVEMBER);
+    spend(600);
+    plane.nothingFits();
+    plane.pricesChanged();
+    expect(plane.policy().posture).toBe('open');
+    spend(1000);
+    plane.pricesChanged();
+    expect(plane.policy().posture).toBe('localOnly');
+  });
+
   it('follows a changed limit, and announces it', () => {
     const { plane, events, spend } = rehearse(NOVEMBER);
     spend(900);

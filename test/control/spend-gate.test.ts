@@ -150,7 +150,7 @@ describe('the gate is the chart', () => {
           action: 'block_all',
         });
       } else if (dice < 7) {
-        tellBoth({ type: 'nothing fits' });
+        tellBoth({ type: dice === 6 ? 'prices.changed' : 'nothing fits' });
       } else if (dice < 9) {
         tellBoth({
           type: 'reconciled',

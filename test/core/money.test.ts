@@ -4,6 +4,7 @@ import {
   addNano,
   costOfTokens,
   formatPicoUsd,
+  formatRate,
   formatUsd,
   formatUsdExact,
   MAX_NANO_USD,
@@ -238,5 +239,25 @@ describe('an exact cost', () => {
     [9_000_000_000_000_000_001n, '9000000.000000000001'],
   ])('of %p pico-dollars is %s USD', (pico, text) => {
     expect(formatPicoUsd(pico)).toBe(text);
+  });
+});
+
+describe('a rate as text', () => {
+  it.each([
+    [0, '0'],
+    [1, '0.000001'],
+    [2_500_000, '2.5'],
+    [10_000_000, '10'],
+    [172_500_001, '172.500001'],
+  ])('%p is %s USD per million tokens', (rate, text) => {
+    expect(formatRate(rate)).toBe(text);
+  });
+
+  it('is read back as it was', () => {
+    fc.assert(
+      fc.property(amounts, (rate) => {
+        expect(parseRate(formatRate(rate))).toBe(rate);
+      }),
+    );
   });
 });

@@ -51,7 +51,7 @@ describe('the words for what happens to a request now', () => {
   it('say what is refused and how it ends when cloud backends are blocked', async () => {
     const words = await explained({}, ['use', '100'], ['request', 'gpt-4-turbo', '1']);
     expect(words.tone).toBe('error');
-    expect(words.verdict).toContain('refused with 503 budget_exhausted');
+    expect(words.verdict).toContain('refused with budget_exhausted');
     expect(words.why).toContain('That has reached the limit of $100.00.');
     expect(words.changes[0]).toContain('A limit above $100.00 ends the hard limit at once');
     expect(words.changes[1]).toContain('hard_limit_action = "warn"');
@@ -73,7 +73,7 @@ describe('the words for what happens to a request now', () => {
   it('say that everything is refused, and what would let local backends serve', async () => {
     const words = await explained({ action: 'block_all' }, ['use', '100']);
     expect(words.verdict).toBe(
-      'Every request is refused with 503 budget_exhausted: the budget is used up.',
+      'Every request is refused with budget_exhausted: the budget is used up.',
     );
     expect(words.changes.join(' ')).toContain(
       'With hard_limit_action = "block_cloud" local backends would serve.',

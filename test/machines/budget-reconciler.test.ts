@@ -158,6 +158,7 @@ describe('nothing fits', () => {
     ],
     ['the limit rises', { type: 'budget.changed', ...LIMITS, limitNano: 101 }],
     ['spending falls', totals(79)],
+    ['other prices come into force', { type: 'prices.changed' }],
   ] as const)('is forgotten when %s', (_, event) => {
     const { actor } = started({ settledNano: 80 });
     actor.send({ type: 'nothing fits' });
@@ -233,6 +234,7 @@ describe('every path of the chart', () => {
     { type: 'budget.changed', ...LIMITS, limitNano: 75 },
     { type: 'budget.changed', ...LIMITS, limitNano: 200 },
     { type: 'nothing fits' },
+    { type: 'prices.changed' },
   ];
   const starts = [0, 80, 100].map((settledNano) => ({ ...START, settledNano }));
 
@@ -261,6 +263,7 @@ describe('every path of the chart', () => {
             'budget.changed': hear,
             reconciled: hear,
             'nothing fits': hear,
+            'prices.changed': hear,
           },
           states: {
             normal: () => expect(oracle.level()).toBe('normal'),
@@ -317,6 +320,9 @@ class Oracle {
         break;
       case 'nothing fits':
         this.#stuckAt = this.spending;
+        break;
+      case 'prices.changed':
+        this.#stuckAt = null;
         break;
       case 'month.turned':
         this.#stuckAt = null;

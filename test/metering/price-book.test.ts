@@ -22,6 +22,50 @@ function bookOf(
   return { book, log, priceOf };
 }
 
+describe('prices of the file with dates', () => {
+  const DECEMBER = Date.parse('2026-12-01T00:00:00Z');
+  const JANUARY = Date.parse('2027-01-01T00:00:00Z');
+  const prices = {
+    'gpt-x': {
+      input: 1,
+      output: 2,
+      maxOutputTokens: 100,
+      versions: [
+        { fromMs: DECEMBER, input: 3, output: 4 },
+        { fromMs: JANUARY, input: 1, output: 2, perRequest: 5 },
+      ],
+    },
+  };
+
+  it('come into force at their time, each whole', () => {
+    const { priceOf } = bookOf({ prices });
+
+    expect(priceOf('gpt-x', 0)?.tiers[0]).toMatchObject({ input: 1, output: 2 });
+    expect(priceOf('gpt-x', DECEMBER - 1)).toMatchObject({
+      maxOutputTokens: 100,
+      tiers: [{ input: 1 }],
+    });
+    expect(priceOf('gpt-x', DECEMBER)).toMatchObject({
+      maxOutputKnown: false,
+      perRequest: 0,
+      tiers: [{ input: 3, output: 4 }],
+    });
+    expect(priceOf('gpt-x', JANUARY - 1)?.tiers[0]).toMatchObject({ input: 3, output: 4 });
+    expect(priceOf('gpt-x', JANUARY)).toMatchObject({ perRequest: 5, tiers: [{ input: 1 }] });
+  });
+
+  it('have a version by what they charge: the same in every process, another for every rate', () => {
+    const { priceOf } = bookOf({ prices });
+    const versions = [0, DECEMBER, JANUARY].map((atMs) => priceOf('gpt-x', atMs)?.version);
+
+    expect(new Set(versions).size).toBe(3);
+    for (const version of versions) expect(version).toMatch(/^config [0-9a-f]{12}$/);
+    const other = bookOf({ prices: { '*': { input: 1, output: 2 } } });
+    expect(other.priceOf('anything')?.version).toBe(versions[0]);
+    expect(priceOf('gpt-x', 0)).toBe(priceOf('gpt-x', 1));
+  });
+});
+
 describe('where a price comes from', () => {
   it('the file comes first, by exact name and then by patterns in order', () => {
     const { priceOf } = bookOf({

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { NO_USAGE } from '../../src/core/usage.ts';
-import { parseInstant } from '../../src/simulation/traffic/instants.ts';
+import { parseInstant } from '../../src/core/instants.ts';
 import { TimeOrder } from '../../src/simulation/traffic/in-time-order.ts';
 import type { TrafficRequest, TrafficRow } from '../../src/simulation/traffic/traffic-request.ts';
 import { seededRandom } from '../support/seeded-random.ts';

@@ -3,6 +3,7 @@
  * not come out even in nano-dollars, and everything that a test has to know of what crossed the wires.
  */
 import { expect } from '@jest/globals';
+import type { ExhaustedStatus } from '../../src/core/settings.ts';
 import { startAnthropicServer } from './anthropic-server.ts';
 import { startOllamaServer } from './ollama-server.ts';
 import { startOpenAiServer } from './openai-server.ts';
@@ -163,6 +164,7 @@ export interface Stage {
 
 interface StageOptions {
   readonly limitUsd?: string;
+  readonly exhaustedStatus?: ExhaustedStatus;
 }
 
 type Servers = Stage['servers'];
@@ -180,7 +182,10 @@ async function startServers(): Promise<Servers> {
   };
 }
 
-export async function startClientStage({ limitUsd = '100' }: StageOptions = {}): Promise<Stage> {
+export async function startClientStage({
+  limitUsd = '100',
+  exhaustedStatus = 503,
+}: StageOptions = {}): Promise<Stage> {
   const servers = await startServers();
   const gateway = await startTestGateway(
     `[server]
@@ -193,6 +198,7 @@ interval_seconds = 86400
 [routing.budget]
 monthly_limit_usd = ${limitUsd}
 hard_limit_action = "block_all"
+exhausted_status = ${exhaustedStatus}
 ${UPSTREAM_NAMES.map((name) => backendOf(name, servers[name].url)).join('')}`,
     { env: KEYS, apiKey: CLIENT_KEY },
   );

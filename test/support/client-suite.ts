@@ -1,5 +1,6 @@
 /** What every official client must be able to do through the gateway, and what the ledger says of it. */
 import { afterAll, afterEach, beforeAll, describe, expect, it, jest } from '@jest/globals';
+import type { ExhaustedStatus } from '../../src/core/settings.ts';
 import type { ChatClient } from './chat-client.ts';
 import { describeAnswers } from './client-answers.ts';
 import { PROMPT, type ClientApi } from './client-charges.ts';
@@ -23,9 +24,19 @@ export interface ClientSuite {
   /** It asks for the usage of every stream, or its API says it unasked. */
   readonly alwaysGetsUsage?: boolean;
   readonly connect: (connection: Connection) => ChatClient;
-  /** Requests that reach the gateway when the budget is exhausted, by the client's own rule, with nothing configured. */
-  readonly triesWhenExhausted: { readonly count: number; readonly rule: string };
+  /**
+   * Requests that reach the gateway when the budget is exhausted, by `exhausted_status` and the client's own rule, with
+   * nothing configured in the client. The README's table says the same.
+   */
+  readonly triesWhenExhausted: Readonly<Record<ExhaustedStatus, Tries>>;
 }
+
+interface Tries {
+  readonly count: number;
+  readonly rule: string;
+}
+
+const EXHAUSTED_STATUSES = [503, 402, 429] as const;
 
 /** Costs more than the whole of a small budget. */
 const COSTLY = { input: 1_000, output: 2_000 };
@@ -67,43 +78,46 @@ export function describeClient(suite: ClientSuite): void {
     describeFailures(meeting);
   });
 
-  it(`sends ${triesWhenExhausted.count} to an exhausted budget: ${triesWhenExhausted.rule}`, async () => {
-    const poor = await startClientStage({ limitUsd: '0.001' });
-    try {
-      const asked = connect(poor.connection);
-      const { model, usage } = { model: UPSTREAMS.openai.models.chat, usage: COSTLY };
-      poor.servers.openai.next({ usage });
-      await asked.ask({ model, prompt: PROMPT });
-      hurryBackOff();
-      const embedding = { model: UPSTREAMS.openai.embeddings ?? '', texts: ['Bern', 'Rome'] };
-      const refused = [
-        () => asked.ask({ model, prompt: PROMPT }),
-        () => asked.stream({ model, prompt: PROMPT, includeUsage: false }),
-        () => asked.embed(embedding),
-      ];
-      for (const call of refused) {
-        const before = poor.tap.count;
-        // One after the other: each is a client that has just been told.
-        // oxlint-disable-next-line no-await-in-loop
-        const error: unknown = await call().catch((thrown: unknown) => thrown);
-        expect(asked.readError(error)).toEqual({
-          status: 503,
-          message: expect.stringContaining('the hard limit of the monthly budget is reached'),
+  it.each(EXHAUSTED_STATUSES.map((status) => ({ status, ...triesWhenExhausted[status] })))(
+    'sends $count to an exhausted budget that answers $status: $rule',
+    async ({ status, count }) => {
+      const poor = await startClientStage({ limitUsd: '0.001', exhaustedStatus: status });
+      try {
+        const asked = connect(poor.connection);
+        const { model, usage } = { model: UPSTREAMS.openai.models.chat, usage: COSTLY };
+        poor.servers.openai.next({ usage });
+        await asked.ask({ model, prompt: PROMPT });
+        hurryBackOff();
+        const embedding = { model: UPSTREAMS.openai.embeddings ?? '', texts: ['Bern', 'Rome'] };
+        const refused = [
+          () => asked.ask({ model, prompt: PROMPT }),
+          () => asked.stream({ model, prompt: PROMPT, includeUsage: false }),
+          () => asked.embed(embedding),
+        ];
+        for (const call of refused) {
+          const before = poor.tap.count;
+          // One after the other: each is a client that has just been told.
+          // oxlint-disable-next-line no-await-in-loop
+          const error: unknown = await call().catch((thrown: unknown) => thrown);
+          expect(asked.readError(error)).toEqual({
+            status,
+            message: expect.stringContaining('the hard limit of the monthly budget is reached'),
+          });
+          expect(poor.tap.count - before).toBe(count);
+        }
+        jest.restoreAllMocks();
+        await eventually(async () => {
+          const { requests, budget } = await poor.nexus.getJson('/v1/stats');
+          expect(requests.total).toBe(1 + refused.length * count);
+          expect(budget.status).toBe('HardLimit');
         });
-        expect(poor.tap.count - before).toBe(triesWhenExhausted.count);
+        expect(poor.servers.openai.calls).toHaveLength(1);
+        await poor.expectKeysToStay();
+        await expectSettledBooks(poor.nexus);
+      } finally {
+        jest.restoreAllMocks();
+        await poor.stop();
       }
-      jest.restoreAllMocks();
-      await eventually(async () => {
-        const { requests, budget } = await poor.nexus.getJson('/v1/stats');
-        expect(requests.total).toBe(1 + refused.length * triesWhenExhausted.count);
-        expect(budget.status).toBe('HardLimit');
-      });
-      expect(poor.servers.openai.calls).toHaveLength(1);
-      await poor.expectKeysToStay();
-      await expectSettledBooks(poor.nexus);
-    } finally {
-      jest.restoreAllMocks();
-      await poor.stop();
-    }
-  });
+    },
+  );
 }

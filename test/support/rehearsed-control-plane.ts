@@ -19,6 +19,7 @@ export function aBudget(changes: Partial<BudgetSettings> = {}): BudgetSettings {
     billingCycleDay: 1,
     timezone: 'UTC',
     unknownPrice: 'conservative',
+    exhaustedStatus: 503,
     ...changes,
   };
 }

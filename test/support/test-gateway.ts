@@ -1,10 +1,10 @@
 /** A real gateway on a free port with a real ledger file, made from TOML like a user's. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rename, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Writable } from 'node:stream';
 import { expect } from '@jest/globals';
-import { loadConfig } from '../../src/config/load-config.ts';
+import { loadConfig, type LoadedConfig } from '../../src/config/load-config.ts';
 import { startGateway, type Gateway } from '../../src/main.ts';
 
 /** Every gateway of a test runs on this instant, unless it says otherwise. */
@@ -57,6 +57,8 @@ export interface TestGateway {
   readonly logLines: () => Promise<readonly Record<string, unknown>[]>;
   /** What the terminal would have shown so far. */
   readonly logText: () => string;
+  /** Puts another text in the place of the config file, as editors do: by a rename. */
+  readonly rewriteConfig: (toml: string) => Promise<void>;
   readonly get: (route: string) => Promise<Response>;
   readonly getJson: (route: string) => Promise<Json>;
   readonly post: (
@@ -101,10 +103,13 @@ export async function startTestGateway(
     `[ledger]\npath = ${JSON.stringify(ledgerPath)}\n[logging]\nfile = ${JSON.stringify(logPath)}`,
   );
   await writeFile(file, mergeToml(base, toml));
-  const { settings } = loadConfig({ path: file, env: options.env ?? {}, flags: {} });
+  const load = (): LoadedConfig => loadConfig({ path: file, env: options.env ?? {}, flags: {} });
+  const loaded = load();
+  const { settings } = loaded;
   const log = quiet();
   const gateway = await startGateway({
     settings,
+    source: { loaded, load },
     version: '0.0.0-test',
     startAtMs: options.startAtMs ?? NOVEMBER,
     logStream: log,
@@ -116,6 +121,10 @@ export async function startTestGateway(
     ledgerPath,
     logLines: () => readLog(logPath),
     logText: () => log.text(),
+    rewriteConfig: async (text) => {
+      await writeFile(`${file}.new`, mergeToml(base, text));
+      await rename(`${file}.new`, file);
+    },
     stop: () => stopAndClean(gateway, folder, options.folder !== undefined),
   };
 }

@@ -30,6 +30,8 @@ function metricsWith(sources: Partial<MetricSources> = {}): Metrics {
     calibration: () => [],
     isLedgerWritable: () => true,
     projectedUsd: () => projectedUsd,
+    priceList: { version: 'list 1.0', date: '2026-11-01' },
+    lastReload: () => ({ isSuccessful: true, succeededAtMs: 1_700_000_000_500 }),
     ...sources,
   });
 }
@@ -75,6 +77,9 @@ const CONTRACT: readonly (readonly [string, string, string])[] = [
   ['nexus_backends_healthy', 'gauge', ''],
   ['nexus_models_available', 'gauge', ''],
   ['nexus_pending_requests', 'gauge', 'backend'],
+  ['nexus_prices_info', 'gauge', 'version,date'],
+  ['nexus_config_last_reload_successful', 'gauge', ''],
+  ['nexus_config_last_reload_timestamp_seconds', 'gauge', ''],
 ];
 
 describe('every metric of the contract', () => {

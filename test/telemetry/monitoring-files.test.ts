@@ -168,6 +168,8 @@ if (!hasPromtool)
       ],
       isLedgerWritable: () => true,
       projectedUsd: () => 12.5,
+      priceList: { version: 'list 1.0', date: '2026-11-01' },
+      lastReload: () => ({ isSuccessful: true, succeededAtMs: 1_700_000_000_500 }),
     });
     metrics.tokensCounted({ model: 'a"b\n', tier: 'exact', seconds: 0.1 });
     metrics.inputMeasured?.({ model: 'a"b\n', tier: 'exact', estimated: 90, actual: 100 });

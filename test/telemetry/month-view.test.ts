@@ -21,6 +21,7 @@ const SETTINGS: BudgetSettings = {
   billingCycleDay: 1,
   timezone: 'UTC',
   unknownPrice: 'conservative',
+  exhaustedStatus: 503,
 };
 
 let folder: string;

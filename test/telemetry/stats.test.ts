@@ -17,6 +17,7 @@ const SETTINGS: BudgetSettings = {
   billingCycleDay: 1,
   timezone: 'Europe/Berlin',
   unknownPrice: 'conservative',
+  exhaustedStatus: 503,
 };
 
 const BACKENDS = [

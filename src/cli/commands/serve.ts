@@ -1,10 +1,10 @@
 import type { Settings } from '../../core/settings.ts';
-import { startGateway } from '../../main.ts';
+import { startGateway, type Gateway } from '../../main.ts';
 import { command } from '../command.ts';
 import type { Flags } from '../flags.ts';
 import { loadSettings } from '../load-settings.ts';
 import { CONFIG_FLAG } from '../shared-flags.ts';
-import { aborted, listenForStop } from '../stop-signal.ts';
+import { aborted, listenForStop, onHangUp } from '../stop-signal.ts';
 
 /** The flags that set a key of the config. */
 function overrides(
@@ -30,7 +30,7 @@ function isSilent({ level, file }: Settings['logging']): boolean {
 export const serve = command({
   synopsis: '[options]',
   about:
-    'Starts the gateway. Without a config it runs on defaults, without a budget, with Ollama where it runs and with every provider whose key is in the environment. SIGTERM or Ctrl-C stops it in order: requests in flight end, every hold is settled or carried over, the ledger is flushed. A second one ends it at once.',
+    'Starts the gateway. Without a config it runs on defaults, without a budget, with Ollama where it runs and with every provider whose key is in the environment. SIGTERM or Ctrl-C stops it in order: requests in flight end, every hold is settled or carried over, the ledger is flushed. A second one ends it at once. Prices follow the config file while it runs; SIGHUP reads it again at once.',
   flags: {
     ...CONFIG_FLAG,
     host: { value: 'HOST', help: 'Address to listen on.' },
@@ -44,7 +44,7 @@ export const serve = command({
   },
   examples: ['nexus serve', 'nexus serve --config nexus.toml --port 8080 --log-format json'],
   async run(flags, session) {
-    const { settings, warnings } = await loadSettings(
+    const { settings, source, warnings } = await loadSettings(
       flags.text('config'),
       session,
       overrides(flags),
@@ -52,7 +52,11 @@ export const serve = command({
     // Heard from before the start on, so that a stop during it is not lost.
     const signal = listenForStop();
     const stately = flags.isSet('inspect');
-    const gateway = await startGateway({ settings, version: session.version, warnings, stately });
+    const { version } = session;
+    let started: Gateway | null = null;
+    onHangUp(() => started?.reload());
+    const gateway = await startGateway({ settings, version, source, warnings, stately });
+    started = gateway;
     if (isSilent(settings.logging)) await session.err.line(gateway.summary.join('\n'));
     await aborted(signal);
     await gateway.stop();

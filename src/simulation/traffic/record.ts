@@ -1,7 +1,7 @@
 /** One record of a file: its fields by name, read as what they should be, with errors that name the place. */
 import { COUNT_NAMES } from '../../core/usage-names.ts';
 import { NO_USAGE, SPEEDS, type TokenUsage } from '../../core/usage.ts';
-import { parseInstant } from './instants.ts';
+import { parseInstant } from '../../core/instants.ts';
 import { TrafficError } from './traffic-request.ts';
 
 /** Where the fields of a record come from. */

@@ -21,9 +21,9 @@ function verdictOf({ budget, posture, backends }) {
     return 'Requests are served. No budget is configured, so nothing is refused for money.';
   switch (posture) {
     case 'closed':
-      return 'Every request is refused with 503 budget_exhausted: the budget is used up.';
+      return 'Every request is refused with budget_exhausted: the budget is used up.';
     case 'localOnly':
-      return 'Requests are served by local backends only. What only a cloud backend could serve is refused with 503 budget_exhausted.';
+      return 'Requests are served by local backends only. What only a cloud backend could serve is refused with budget_exhausted.';
     case 'preferLocal':
       return budget.status === 'HardLimit'
         ? 'Requests are served, although the budget is used up: its action is to warn. Local backends go first.'

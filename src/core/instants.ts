@@ -1,4 +1,4 @@
-/** Instants as traffic files write them. */
+/** Instants as files write them. */
 
 const RFC_3339 =
   /^(\d{4})-(\d\d)-(\d\d)[Tt ](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(Z|z|[+-]\d\d:?\d\d|[+-]\d\d)?$/;
@@ -10,7 +10,7 @@ function offsetMs(zone: string): number {
   return (zone.startsWith('-') ? -1 : 1) * (hours * 60 + minutes) * 60_000;
 }
 
-/** Midnight UTC of a date, or null when there is no such day. Rows of one day come together, so the last is kept. */
+/** Midnight UTC of a date, or null when there is no such day. Rows of traffic of one day come together, so the last is kept. */
 let lastDay = { year: 0, month: 0, day: 0, startsAtMs: Number.NaN };
 
 function startOfDay(year: number, month: number, day: number): number | null {
