@@ -89,5 +89,5 @@ export function serverToolsOf(body: JsonObject): ServerToolBounds | null {
  */
 export function grownInput(inputBound: number, tools: ServerToolBounds): number {
   const asked = Math.min(tools.calls, MOST_ROUNDS) + 1;
-  return inputBound * asked + Math.ceil((tools.resultTokens * asked) / 2);
+  return inputBound * asked + Math.ceil(((tools.resultTokens ?? 0) * asked) / 2);
 }
