@@ -75,6 +75,8 @@ export interface ServerToolBounds {
   readonly searchSources: number;
   /** Calls whose results go back into the input, those without a fee included. */
   readonly calls: number;
+  /** What the results of all these calls take in the input, each read once. Left out: nothing, or it is in the bound. */
+  readonly resultTokens?: number;
 }
 
 /** Which dearer rates a request can cause beside plain input and output. */

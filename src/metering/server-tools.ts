@@ -14,29 +14,41 @@ const UNBOUNDED_CALLS = 5;
 const UNBOUNDED_SOURCES = 20;
 /** A larger maximum bounds nothing. */
 const MOST_CALLS = 1000;
-/** What one call puts before the model: a page of search results or an excerpt; the examples of the guides have 7,300. */
-const RESULT_TOKENS = 8192;
-/** The model is asked again after each round of calls, and reads everything again. Anthropic stops after 10 rounds. */
+/** Anthropic stops after so many rounds of calls and answers `pause_turn`; of others nothing is published. */
 const MOST_ROUNDS = 10;
 
-type ToolKind = 'webSearches' | 'fileSearches' | 'codeExecutions' | 'other';
-
-/** By the `type` of a tool, dated or not: `web_search_20260318`, `web_search_preview`, `x_search`. */
-const KINDS: readonly (readonly [RegExp, ToolKind])[] = [
-  [/^(web_search|x_search|browser_search|live_search|google_search)/, 'webSearches'],
-  [/^(file_search|collections_search|document_search|attachment_search)/, 'fileSearches'],
-  [/^(code_interpreter|code_execution)/, 'codeExecutions'],
-  [/^(web_fetch|mcp|url_context|image_generation)/, 'other'],
-];
-
-function kindOf(tool: unknown): ToolKind | null {
-  const type = isObject(tool) ? stringOf(tool['type']) : null;
-  if (type === null || type === 'function') return null;
-  return KINDS.find(([pattern]) => pattern.test(type))?.[1] ?? null;
+interface ServerTool {
+  /** What its calls are billed as; null for none. */
+  readonly billed: 'webSearches' | 'fileSearches' | 'codeExecutions' | null;
+  /** What one call can put before the model: pages of results, a fetched page, the output of a program. */
+  readonly resultTokens: number;
 }
 
-function countOf(value: unknown): number | null {
-  return typeof value === 'number' && value >= 0 ? Math.min(Math.ceil(value), MOST_CALLS) : null;
+/**
+ * By the `type` of a tool, dated or not: `web_search_20260318`, `web_search_preview`, `x_search`. Results by Anthropic's
+ * guides "Web search tool" and "Web fetch tool" (pages of usual size), OpenAI's "File search" (20 chunks of 800 tokens).
+ */
+const SERVER_TOOLS: readonly (readonly [RegExp, ServerTool])[] = [
+  [
+    /^(web_search|x_search|browser_search|live_search|google_search)/,
+    { billed: 'webSearches', resultTokens: 12_000 },
+  ],
+  [
+    /^(file_search|collections_search|document_search|attachment_search)/,
+    { billed: 'fileSearches', resultTokens: 16_000 },
+  ],
+  [/^(code_interpreter|code_execution)/, { billed: 'codeExecutions', resultTokens: 8000 }],
+  [/^(web_fetch|url_context)/, { billed: null, resultTokens: 32_000 }],
+  [/^(mcp$|image_generation)/, { billed: null, resultTokens: 8000 }],
+];
+
+function serverToolOf(tool: JsonObject): ServerTool | null {
+  const type = stringOf(tool['type']) ?? '';
+  return SERVER_TOOLS.find(([pattern]) => pattern.test(type))?.[1] ?? null;
+}
+
+function countOf(value: unknown, most = MOST_CALLS): number | null {
+  return typeof value === 'number' && value >= 0 ? Math.min(Math.ceil(value), most) : null;
 }
 
 /** Sources of xAI's live search, which is a field of its own. OpenAI's search models bill each request instead. */
@@ -45,31 +57,37 @@ function sourcesOf({ search_parameters: live }: JsonObject): number {
   return countOf(live['max_search_results']) ?? UNBOUNDED_SOURCES;
 }
 
+/** A live search reads excerpts of its sources once. */
+const SOURCE_TOKENS = 1000;
+
 /** The bounds for a request body of any route; null where it names no such tool. Never throws. */
 export function serverToolsOf(body: JsonObject): ServerToolBounds | null {
-  const named = { webSearches: 0, fileSearches: 0, codeExecutions: 0, other: 0 };
+  const billed = { webSearches: 0, fileSearches: 0, codeExecutions: 0 };
   const most = countOf(body['max_tool_calls']);
   const tools: readonly unknown[] = Array.isArray(body['tools']) ? body['tools'] : [];
-  for (const tool of tools) {
-    const kind = kindOf(tool);
-    if (kind === null || !isObject(tool)) continue;
-    const uses = countOf(tool['max_uses']) ?? most ?? UNBOUNDED_CALLS;
-    named[kind] += Math.min(uses, most ?? uses);
-  }
-  const { other, ...billed } = named;
-  const sum = billed.webSearches + billed.fileSearches + billed.codeExecutions + other;
   const searchSources = sourcesOf(body);
-  // OpenAI's maximum is one for all tools together; a live search is one call, whatever it reads.
-  const calls = Math.min(sum, most ?? sum) + (searchSources > 0 ? 1 : 0);
-  return calls === 0 ? null : { ...billed, searchSources, calls };
+  // A live search is one call, whatever it reads.
+  let calls = searchSources > 0 ? 1 : 0;
+  let resultTokens = searchSources * SOURCE_TOKENS;
+  for (const tool of tools.filter(isObject)) {
+    const known = serverToolOf(tool);
+    if (known === null) continue;
+    const named = countOf(tool['max_uses']) ?? most ?? UNBOUNDED_CALLS;
+    const uses = Math.min(named, most ?? named);
+    if (known.billed !== null) billed[known.billed] += uses;
+    calls += uses;
+    const size = countOf(tool['max_content_tokens'], known.resultTokens) ?? known.resultTokens;
+    resultTokens += uses * size;
+  }
+  return calls === 0 ? null : { ...billed, searchSources, calls, resultTokens };
 }
 
 /**
- * The most input tokens of a request whose own are `inputBound`, when the provider calls its tools: each round reads
- * the request again, and the results of all rounds before it.
+ * The most input tokens of a request whose own are `inputBound`, when the provider calls its tools: the model is asked
+ * again after each round of calls, and reads the request again and the results of all rounds so far. Both Anthropic and
+ * OpenAI sum this up in one `input_tokens`.
  */
-export function grownInput(inputBound: number, { calls }: ServerToolBounds): number {
-  const rounds = Math.min(calls, MOST_ROUNDS);
-  const results = Math.ceil((calls * RESULT_TOKENS * (rounds + 1)) / 2);
-  return inputBound * (rounds + 1) + results;
+export function grownInput(inputBound: number, tools: ServerToolBounds): number {
+  const asked = Math.min(tools.calls, MOST_ROUNDS) + 1;
+  return inputBound * asked + Math.ceil(((tools.resultTokens ?? 0) * asked) / 2);
 }

@@ -65,7 +65,7 @@ describe('a request', () => {
     };
     const searching = await booked({ tools }, { usage });
     // Two fees and, at a dollar for a million, two pages of results, one of which is read twice.
-    expect(searching.hold - plain.hold).toBeGreaterThanOrEqual(10_000_000n + 3n * 8192n * 1000n);
+    expect(searching.hold - plain.hold).toBeGreaterThanOrEqual(10_000_000n + 3n * 12_000n * 1000n);
     expect(nano(searching.charge.settled_usd)).toBe(15_000n * 1000n + 5n * 4000n + 10_000_000n);
   });
 

@@ -116,7 +116,7 @@ async function ask(fixture: UsageFixture): Promise<string> {
   const isStream = stream !== undefined;
   const contentType = isStream ? 'text/event-stream' : 'application/json';
   const raw = { contentType, body: bytesOf(fixture) };
-  provider.next({ raw, ...(pieceBytes !== undefined && { pieceBytes }) });
+  provider.behave({ raw, ...(pieceBytes !== undefined && { pieceBytes }) });
   const route = ROUTES[api] ?? '';
   const response = await nexus.post(route, { model, ...QUESTIONS[route], stream: isStream });
   expect([response.status, response.headers.get('x-nexus-backend')]).toEqual([

@@ -108,6 +108,7 @@ const serverTools = fc.record({
   codeExecutions: calls,
   searchSources: calls,
   calls,
+  resultTokens: fc.integer({ min: 0, max: 500_000 }),
 });
 const premiums: fc.Arbitrary<PremiumRates> = fc.record(
   {
@@ -300,11 +301,12 @@ describe('the worst case of', () => {
       codeExecutions: 0,
       searchSources: 0,
       calls: 2,
+      resultTokens: 20_000,
     };
     // The request, the request with the first result, the request with both.
-    expect(grownInput(1000, tools)).toBe(3 * 1000 + 3 * 8192);
+    expect(grownInput(1000, tools)).toBe(3 * 1000 + 3 * 10_000);
     expect(worstCase(claude, 1000, 100, { ...PLAIN, serverTools: tools })).toBe(
-      27_576 * 5000 + 100 * 25_000 + 2 * 10_000_000,
+      33_000 * 5000 + 100 * 25_000 + 2 * 10_000_000,
     );
   });
 
