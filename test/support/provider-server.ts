@@ -12,8 +12,8 @@ import { gzipSync } from 'node:zlib';
 export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
-  /** Path and query. */
-  readonly url: string;
+  /** From its question mark on; empty when there was none. */
+  readonly query: string;
   readonly headers: IncomingHttpHeaders;
   readonly body: Buffer;
   /** The parsed body, or null. */
@@ -231,7 +231,7 @@ async function record(
   return {
     method: request.method ?? '',
     path: (request.url ?? '').split('?')[0] ?? '',
-    url: request.url ?? '',
+    query: /\?.*$/.exec(request.url ?? '')?.[0] ?? '',
     headers: request.headers,
     body,
     json: parsed(body),
