@@ -72,11 +72,20 @@ export class UpstreamFailure extends Error {
   readonly kind: UpstreamFailureKind;
   /** True when bytes of the request may have reached the backend, so that it may be billed. */
   readonly wasSent: boolean;
+  /** The field of the request that can not be said, for `untranslatable`. */
+  readonly field: string | null;
 
-  constructor(kind: UpstreamFailureKind, wasSent: boolean, message: string, cause?: unknown) {
+  constructor(
+    kind: UpstreamFailureKind,
+    wasSent: boolean,
+    message: string,
+    cause?: unknown,
+    field: string | null = null,
+  ) {
     super(message, cause === undefined ? undefined : { cause });
     this.kind = kind;
     this.wasSent = wasSent;
+    this.field = field;
   }
 }
 

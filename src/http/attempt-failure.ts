@@ -1,6 +1,6 @@
 /** Attempts that gave the client no answer, and what the client is told when none did. */
 import { GatewayError, type ErrorCode } from '../core/errors.ts';
-import type { UpstreamFailure, UpstreamAnswer } from '../core/upstream.ts';
+import { UpstreamFailure, type UpstreamAnswer } from '../core/upstream.ts';
 import type { StartedAttempt } from './call-context.ts';
 
 /** An error answer of a provider, kept to be passed through when no other attempt does better. */
@@ -53,9 +53,11 @@ export function errorOfFailures(failures: readonly AttemptFailure[]): GatewayErr
   const last = failures.at(-1);
   const code = last?.code ?? 'backend_error';
   const attempts = failures.map(({ backend, reason }) => ({ backend, reason }));
+  const field = last?.cause instanceof UpstreamFailure ? last.cause.field : null;
   const words = attempts.map(({ backend, reason }) => `${backend}: ${reason}`).join('; ');
   return new GatewayError(code, `No backend answered. ${words}. ${ADVICE[code] ?? ''}`.trim(), {
     context: { attempts },
+    ...(field === null ? {} : { param: field }),
     ...(code === 'ledger_unavailable' ? { retryAfterSeconds: 5 } : {}),
     ...(last?.cause === undefined ? {} : { cause: last.cause }),
   });

@@ -30,16 +30,13 @@ function withoutBudget(policy: RoutingPolicy): RoutingPolicy {
 }
 
 /** Backends that serve the very model, best first. Throws a 404 when nobody does. */
-function serversOf(
-  services: Services,
-  request: ModelRequest,
-  tokens: number,
-): readonly Candidate[] {
+function serversOf(services: Services, request: ModelRequest): readonly Candidate[] {
   const { control, router, load, random, clock } = services;
   control.noticeTime(clock.now());
   const decision = router.decide({
     request,
-    tokens,
+    // A prompt that is too long for a model can be counted all the same.
+    tokens: 0,
     policy: withoutBudget(control.policy()),
     pending: (backend) => load.pending(backend),
     turn: 0,
@@ -111,9 +108,7 @@ async function ask(
 
 async function answerCount(call: Call): Promise<void> {
   const { services, request, response } = call;
-  const { router, tokens } = services;
-  const count = await tokens.count(request, router.resolve(request.model).model);
-  for (const candidate of serversOf(services, request, count.tokens)) {
+  for (const candidate of serversOf(services, request)) {
     const asked = await ask(call, candidate);
     if (isClientGone(response)) return;
     if (asked === null) continue;
@@ -126,19 +121,23 @@ async function answerCount(call: Call): Promise<void> {
     response.end(asked.body);
     return;
   }
+  const { router, tokens } = services;
+  const count = await tokens.count(request, router.resolve(request.model).model);
   response.json({ input_tokens: count.tokens });
 }
 
 /** The handler of the route. */
 export function handleCountTokens(services: Services): RequestHandler {
-  const { settings, clock, load } = services;
+  const { settings, clock } = services;
+  // Of their own, because a plan leaves room in the budget for requests that wait, and these need none.
+  let active = 0;
   return async function countTokens(http, response) {
-    if (!services.isOpen() || load.active >= settings.server.maxConcurrentRequests) {
+    if (!services.isOpen() || active >= settings.server.maxConcurrentRequests) {
       throw new GatewayError('overloaded', 'The gateway is busy. Send the request again.', {
         retryAfterSeconds: 1,
       });
     }
-    const leave = load.enter();
+    active += 1;
     try {
       const request = readCountRequest({
         id: requestIdOf(response),
@@ -148,7 +147,7 @@ export function handleCountTokens(services: Services): RequestHandler {
       });
       await answerCount({ services, request, http, response });
     } finally {
-      leave();
+      active -= 1;
     }
   };
 }

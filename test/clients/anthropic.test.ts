@@ -173,7 +173,7 @@ describe('what only the SDK of the API does', () => {
       })
       .catch((thrown: unknown) => thrown);
     expect(error).toBeInstanceOf(BadRequestError);
-    expect((error as APIError).message).toContain('tools[0].type');
+    expect((error as APIError).error).toMatchObject({ error: { param: 'tools[0].type' } });
   });
 
   it('counts tokens, by the provider where it serves the model and else by the gateway, for nothing', async () => {

@@ -286,6 +286,31 @@ describe('the budget', () => {
     expect(nano(entries[1].settled_usd)).toBe(cost + BigInt(output) * 30_000n);
   });
 
+  it('is charged the same where the client speaks the chat format', async () => {
+    await start();
+    const usage = { input: 5000, output: 90, cached: 3000, cacheWrite: 700, cacheWrite1h: 300 };
+    anthropic.next({ text: 'one two three four five', usage, dies: 5 });
+    const entries = await entriesMadeBy(nexus, async () => {
+      const answer = await nexus.post('/v1/chat/completions', { ...BODY, stream: true });
+      expect(await answer.text()).toContain('data: {"error":');
+    });
+    const { input_tokens: input, output_tokens: output } = entries[1].usage;
+    expect(input).toBe(5000);
+    const cost = 1000n * 10_000n + 3000n * 1_000n + 700n * 12_500n + 300n * 20_000n;
+    expect(nano(entries[1].settled_usd)).toBe(cost + BigInt(output) * 30_000n);
+  });
+
+  it('is charged what the provider named and no more, where that alone is above the hold', async () => {
+    await start();
+    anthropic.next({ text: 'one two three', usage: { input: 50_000, output: 9 }, dies: 5 });
+    const entries = await entriesMadeBy(nexus, async () => {
+      await (await ask({ ...BODY, max_tokens: 16, stream: true })).text();
+    });
+    // The output at its start is one token; what was counted of ours adds nothing above the hold.
+    expect(nano(entries[1].settled_usd)).toBe(50_000n * 10_000n + 30_000n);
+    expect(nano(entries[0].held_usd)).toBeLessThan(nano(entries[1].settled_usd));
+  });
+
   it('is charged the count of the gateway, where a stream named no input', async () => {
     await start();
     anthropic.next({ text: 'one two three', usage: { input: 0, output: 0 }, dies: 5 });

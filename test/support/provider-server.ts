@@ -12,8 +12,6 @@ import { gzipSync } from 'node:zlib';
 export interface RecordedRequest {
   readonly method: string;
   readonly path: string;
-  /** Path and query. */
-  readonly url: string;
   /** From its question mark on; empty when there was none. */
   readonly query: string;
   readonly headers: IncomingHttpHeaders;
@@ -80,7 +78,7 @@ export interface WireFormat {
   readonly events: (request: RecordedRequest, behaviour: Behaviour) => readonly string[];
   readonly error: (status: number, message: string) => unknown;
   /** The last words of a stream that fails after its headers; none when left out. */
-  readonly eventOfError?: (message: string, request: RecordedRequest) => string;
+  readonly eventOfError?: (message: string) => string;
   /** What the provider finds wrong with a call: it answers 400 with these words. Null for nothing. */
   readonly complaint?: (request: RecordedRequest) => string | null;
   /** Headers of every answer, where a behaviour names no others. */
@@ -213,7 +211,7 @@ export class ProviderServer {
       const said =
         failsAfter === undefined
           ? events
-          : [...events.slice(0, failsAfter), format.eventOfError?.(errorMessage, request) ?? ''];
+          : [...events.slice(0, failsAfter), format.eventOfError?.(errorMessage) ?? ''];
       await writeAll(response, said, behaviour);
     } else {
       this.#send(response, status, format.answer(request, behaviour), behaviour);
@@ -233,7 +231,6 @@ async function record(
   return {
     method: request.method ?? '',
     path: (request.url ?? '').split('?')[0] ?? '',
-    url: request.url ?? '',
     query: /\?.*$/.exec(request.url ?? '')?.[0] ?? '',
     headers: request.headers,
     body,

@@ -107,7 +107,7 @@ function contentOf(parts: readonly Part[]): string | readonly Part[] {
   return parts.every(({ type }) => type === 'text') ? textsOf(parts) : parts;
 }
 
-export function systemMessages(system: unknown, at: string): readonly JsonObject[] {
+function systemMessages(system: unknown, at: string): readonly JsonObject[] {
   const parts = shownParts(system, at);
   return parts.length === 0 ? [] : [{ role: 'system', content: textsOf(parts) }];
 }

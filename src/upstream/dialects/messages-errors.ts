@@ -26,7 +26,7 @@ export interface MessagesError {
   readonly code?: string;
 }
 
-export function messagesErrorDocument(error: MessagesError): string {
+function messagesErrorDocument(error: MessagesError): string {
   return JSON.stringify({ type: 'error', error });
 }
 

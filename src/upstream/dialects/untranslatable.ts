@@ -11,5 +11,7 @@ export function untranslatable(
     'untranslatable',
     false,
     `${field}: ${why} can not be translated ${where}`,
+    undefined,
+    field,
   );
 }
