@@ -43,5 +43,6 @@ export function addHostedTool(prompt: Prompt, tool: JsonObject): void {
 /** Adds what servers whose tools the provider fetches by itself (`mcp_servers`) may bring along. */
 export function addRemoteTools(prompt: Prompt, servers: unknown): void {
   if (!Array.isArray(servers)) return;
-  for (const _server of servers as readonly unknown[]) prompt.addMedia(REMOTE_TOOLS);
+  const { tokens, bound } = REMOTE_TOOLS;
+  prompt.addMedia({ tokens: tokens * servers.length, bound: bound * servers.length });
 }
