@@ -76,6 +76,11 @@ function boundOfKnown({
   return tokenIds + Math.max(statedBound, statedTokens) + Math.max(mediaBound, mediaTokens);
 }
 
+/** False where images, documents or results of the provider's own tools make up a part of what is billed. */
+function isTextOnly({ tokenIds, mediaTokens, mediaBound, serverTools }: Prompt): boolean {
+  return tokenIds === 0 && mediaTokens === 0 && mediaBound === 0 && serverTools === null;
+}
+
 /** Counts by characters, for a model without a known tokenizer. */
 function countRoughly(prompt: Prompt): TokenCount {
   let chars = 0;
@@ -101,7 +106,7 @@ function countRoughly(prompt: Prompt): TokenCount {
       others: known,
       // Another script costs up to a token for each byte, which no ratio of ASCII tells: what it adds stays.
       othersBound: Math.max(0, bound - tokens) + boundOfKnown(prompt),
-      isTextOnly: isAscii && known === 0 && prompt.mediaBound === 0,
+      isTextOnly: isAscii && known === 0 && isTextOnly(prompt),
     },
   };
 }
@@ -124,7 +129,7 @@ function combine(
     tokens: text,
     others,
     othersBound: allowance + boundOfKnown(prompt) - statedTokens,
-    isTextOnly: others === 0 && prompt.mediaBound === 0,
+    isTextOnly: isTextOnly(prompt),
   };
   return {
     tokens: text + others,

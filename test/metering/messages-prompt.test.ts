@@ -221,16 +221,14 @@ describe("tools of Anthropic's own", () => {
     expect(bound).toBeGreaterThan(stated);
   });
 
-  it('hold what their calls can bring in, and no more calls than are allowed', async () => {
-    const few = await costOf({ type: 'web_search_20250305', name: 'web_search', max_uses: 2 });
-    const many = await costOf({ type: 'web_search_20250305', name: 'web_search' });
-    expect(few.bound).toBeGreaterThanOrEqual(2 * 12_000);
-    expect(many.bound - few.bound).toBe(3 * 12_000);
-    const odd = await costOf({ type: 'web_search_20250305', name: 'web_search', max_uses: 'many' });
-    expect(odd.bound).toBe(many.bound);
-    const unknown = await costOf({ type: 'teleport_20270101', name: 'teleport' });
-    expect(unknown.bound).toBeGreaterThan(unknown.tokens);
-  });
+  it.each(['web_search_20250305', 'memory_20250818', 'teleport_20270101'])(
+    'cost a definition of usual size where it states none, and more in the bound: %s',
+    async (type) => {
+      const { tokens, bound } = await costOf({ type, name: 'x' });
+      expect(tokens).toBe(600);
+      expect(bound).toBeGreaterThan(1000);
+    },
+  );
 
   it('teach nothing about text', async () => {
     const tools = [{ type: 'web_search_20250305', name: 'web_search' }];
@@ -244,7 +242,7 @@ describe("tools of Anthropic's own", () => {
     const messages = [user(FOX)];
     const plain = await count({ messages });
     const remote = await count({ messages, mcp_servers: [{ url: 'https://mcp.example' }, 'odd'] });
-    expect(remote.bound).toBeGreaterThan(plain.bound + 2 * 32_000);
+    expect(remote.bound).toBe(plain.bound + 2 * 32_000);
     expect(await count({ messages, mcp_servers: 'none' })).toEqual(plain);
   });
 });
