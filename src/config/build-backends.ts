@@ -169,8 +169,18 @@ function buildSimulation(raw: RawBackend, path: KeyPath): SimulationSettings | n
   };
 }
 
+/** Throws `KeyProblem` for a type that is known to have no such API. */
+function checkResponsesApi({ type, responses_api: isSpoken }: RawBackend, path: KeyPath): void {
+  if (isSpoken !== true || (type !== 'anthropic' && type !== 'simulated')) return;
+  throw new KeyProblem(
+    [...path, 'responses_api'],
+    `is true, but a backend of type "${type}" does not speak it; leave it out, and requests are translated`,
+  );
+}
+
 function buildBackend(raw: RawBackend, env: Environment, path: KeyPath): BackendSettings {
   const apiKeyEnv = raw.api_key_env ?? keyVariableOf(raw.type);
+  checkResponsesApi(raw, path);
   return {
     name: raw.name,
     url: buildUrl(raw, path),
@@ -178,6 +188,7 @@ function buildBackend(raw: RawBackend, env: Environment, path: KeyPath): Backend
     kind: raw.kind ?? kindOf(raw.type),
     priority: raw.priority,
     tier: raw.tier,
+    ...(raw.responses_api === undefined ? {} : { responsesApi: raw.responses_api }),
     apiKeyEnv,
     apiKey: apiKeyEnv === null ? null : readSecret(env, apiKeyEnv, [...path, 'api_key_env']),
     models: [...new Set(raw.models)],

@@ -64,6 +64,7 @@ function describeBackend(backend: BackendSettings): object {
     url: backend.url === '' ? undefined : backend.url,
     priority: backend.priority,
     tier: backend.tier,
+    responses_api: backend.responsesApi,
     api_key_env: backend.apiKeyEnv ?? undefined,
     api_key: backend.apiKeyEnv === null ? undefined : describeKey(backend.apiKey),
     models: backend.models,

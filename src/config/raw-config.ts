@@ -40,6 +40,7 @@ export interface RawBackend {
   readonly kind?: BackendKind;
   readonly priority: number;
   readonly tier: number;
+  readonly responses_api?: boolean;
   readonly api_key_env?: string;
   readonly models: readonly string[];
   readonly prices: Readonly<Record<string, RawPrice>>;

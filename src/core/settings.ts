@@ -77,6 +77,8 @@ export interface BackendSettings {
   readonly priority: number;
   /** Capability tier, 1 (lowest) to 5, for policies with `min_tier`. */
   readonly tier: number;
+  /** Whether it speaks the Responses API itself; left out where its type says so. */
+  readonly responsesApi?: boolean;
   /** Name of the environment variable that holds the key; never the key itself. */
   readonly apiKeyEnv: string | null;
   /** The key, read once from the environment by the loader; never printed or logged. */

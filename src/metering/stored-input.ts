@@ -51,7 +51,7 @@ function isReference(item: unknown): boolean {
 }
 
 /** True when a request goes on from something that only the provider has. */
-export function hasStoredInput(body: JsonObject): boolean {
+function hasStoredInput(body: JsonObject): boolean {
   const { input } = body;
   return (
     ['previous_response_id', 'conversation', 'prompt'].some((field) => isNamed(body[field])) ||

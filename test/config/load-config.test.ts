@@ -204,6 +204,10 @@ describe('a mistake in the file is one line that says what to write instead', ()
       'backends[1].name is "box", which another backend has; give each a name of its own (backend "box")',
     ],
     [
+      '[[backends]]\nname = "x"\ntype = "anthropic"\nresponses_api = true',
+      'backends[0].responses_api is true, but a backend of type "anthropic" does not speak it; leave it out, and requests are translated (backend "x")',
+    ],
+    [
       '[[backends]]\nname = "x"\ntype = "vllm"',
       'backends[0].url is missing; use one like http://127.0.0.1:8080 (backend "x")',
     ],

@@ -81,6 +81,7 @@ const DOCUMENTED_IN_LISTS: readonly (readonly [
   [['backends', 0, 'kind'], undefined, ['local', 'cloud']],
   [['backends', 0, 'priority'], 50, { min: 0, max: 100 }],
   [['backends', 0, 'tier'], 1, { min: 1, max: 5 }],
+  [['backends', 0, 'responses_api'], undefined, null],
   [['backends', 0, 'api_key_env'], undefined, null],
   [['backends', 0, 'models'], [], null],
   [['backends', 0, 'prices'], {}, null],

@@ -319,12 +319,13 @@ describe('a chat stream as events of the Responses API', () => {
   });
 
   it('tells calls apart that a server sends whole, without an index', () => {
-    const whole = (id: string): object => ({
+    const wholeCall = (id: string): object => ({
       id,
       type: 'function',
       function: { name: 'f', arguments: `{"id":"${id}"}` },
     });
-    const stream = delta({ tool_calls: [whole('a'), whole('b')] }) + delta({}, 'tool_calls') + END;
+    const stream =
+      delta({ tool_calls: [wholeCall('a'), wholeCall('b')] }) + delta({}, 'tool_calls') + END;
     expect(eventsOf(stream).at(-1).response.output).toMatchObject([
       { call_id: 'a', arguments: '{"id":"a"}' },
       { call_id: 'b', arguments: '{"id":"b"}' },

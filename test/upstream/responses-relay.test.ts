@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
+import type { BackendSettings } from '../../src/core/settings.ts';
 import type { AnswerReader, Upstream } from '../../src/core/upstream.ts';
 import { createUpstream } from '../../src/upstream/create-upstream.ts';
 import {
@@ -19,10 +20,12 @@ afterEach(async () => {
   for (const close of closers.splice(0).toReversed()) await close();
 });
 
-async function openAiWithUpstream(): Promise<{ server: ProviderServer; upstream: Upstream }> {
+async function openAiWithUpstream(
+  settings: Partial<BackendSettings> = {},
+): Promise<{ server: ProviderServer; upstream: Upstream }> {
   const server = await startOpenAiServer();
   closers.push(async () => server.close());
-  const backends = [aBackend({ url: server.url })];
+  const backends = [aBackend({ ...settings, url: server.url })];
   const upstream = await createUpstream({ backends, log: silentLog });
   closers.push(async () => upstream.close());
   return { server, upstream };
@@ -152,5 +155,18 @@ describe('a request of the Responses API for OpenAI', () => {
     await readAll(answer);
     expect(server.calls[0]?.json).toEqual({ ...body, model: 'gpt-5-mini', max_output_tokens: 40 });
     expect(answer.isStream && answer.reader.isComplete()).toBe(true);
+  });
+
+  it.each<readonly [string, Partial<BackendSettings>, string]>([
+    ['an openai backend', {}, '/v1/responses'],
+    ['one that has no such API', { responsesApi: false }, '/v1/chat/completions'],
+    ['a vLLM', { type: 'vllm' }, '/v1/chat/completions'],
+    ['a vLLM that has it', { type: 'vllm', responsesApi: true }, '/v1/responses'],
+  ])('is asked in the words that the backend knows: %s', async (_what, settings, path) => {
+    const { server, upstream } = await openAiWithUpstream(settings);
+    const answer = await upstream.open(anAttempt({ body: BODY, request: RESPONSES }));
+    expect(JSON.parse(await readAll(answer))).toMatchObject({ object: 'response' });
+    expect(server.calls[0]?.path).toBe(path);
+    expect(upstream.routesOf('backend')).toContain('responses');
   });
 });

@@ -17,8 +17,7 @@ const ALL_ROUTES: readonly ModelRoute[] = ['chat', 'completions', 'embeddings'];
 const VARIANTS: Readonly<
   Record<OpenAiType, { readonly base: string; readonly routes: readonly ModelRoute[] }>
 > = {
-  // Others have begun to serve the Responses API too, each another part of it: to them it is translated.
-  openai: { base: '/v1', routes: [...ALL_ROUTES, 'responses'] },
+  openai: { base: '/v1', routes: ALL_ROUTES },
   google: { base: '/v1beta/openai', routes: ['chat', 'embeddings'] },
   ollama: { base: '/v1', routes: ALL_ROUTES },
   vllm: { base: '/v1', routes: ALL_ROUTES },
@@ -55,9 +54,10 @@ function queryOf({ clientRequest: { url = '' } }: UpstreamAttempt): string {
 /** The dialect of one backend; `type` is its own, said again because it can not be `anthropic` here. */
 export function openAiDialect(backend: BackendSettings, type: OpenAiType): Dialect {
   const { base, routes } = VARIANTS[type];
-  const { apiKey } = backend;
+  // Others have begun to serve the Responses API too, each another part of it: who runs one says so.
+  const { apiKey, responsesApi = type === 'openai' } = backend;
   return {
-    passes: routes,
+    passes: responsesApi ? [...routes, 'responses'] : routes,
     translates: [],
     relayedHeaders: ['openai-beta'],
     modelsPath: `${base}/models`,

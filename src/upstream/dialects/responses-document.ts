@@ -40,7 +40,7 @@ export function endOf(finishReason: unknown): ResponseEnd {
   return { status: 'completed', reason: null };
 }
 
-export function toResponsesUsage(usage: TokenUsage): JsonObject {
+function toResponsesUsage(usage: TokenUsage): JsonObject {
   return {
     input_tokens: usage.input,
     input_tokens_details: {
