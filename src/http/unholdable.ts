@@ -46,23 +46,32 @@ function isRunByClient(tool: unknown): boolean {
   return CLIENT_TOOLS.includes(tool['type']);
 }
 
-function hostedTool(tools: unknown, at: string): Unholdable | null {
+/** Searches cost a known fee, so that a request which bounds its calls has a worst case. */
+const SEARCH = /^(web_search|file_search)/;
+
+function isBoundedSearch(tool: unknown, { max_tool_calls: most }: JsonObject): boolean {
+  const isBounded = typeof most === 'number' && Number.isInteger(most) && most >= 0;
+  return isBounded && isObject(tool) && SEARCH.test(String(tool['type']));
+}
+
+function hostedTool(tools: unknown, at: string, body: JsonObject): Unholdable | null {
   if (!Array.isArray(tools)) return null;
-  const index = tools.findIndex((tool) => !isRunByClient(tool));
+  const index = tools.findIndex((tool) => !isRunByClient(tool) && !isBoundedSearch(tool, body));
   if (index < 0) return null;
   const tool: unknown = tools[index];
   const type = isObject(tool) ? JSON.stringify(tool['type']) : 'which is no object';
   return {
     field: `${at}[${index}]`,
-    why: `${type} runs at the provider, which bills calls and input that the gateway can not see before: an enforced budget can not hold them. Use tools of type "function", or set hard_limit_action = "warn".`,
+    why: `${type} runs at the provider, which bills calls and input that the gateway can not see before: an enforced budget can not hold them. Use tools of type "function", a search with max_tool_calls, or set hard_limit_action = "warn".`,
   };
 }
 
 /** Items may bring tools with them. */
-function hostedToolOfItems(input: unknown): Unholdable | null {
+function hostedToolOfItems(body: JsonObject): Unholdable | null {
+  const { input } = body;
   if (!Array.isArray(input)) return null;
   for (const [index, item] of input.entries()) {
-    const found = isObject(item) ? hostedTool(item['tools'], `input[${index}].tools`) : null;
+    const found = isObject(item) ? hostedTool(item['tools'], `input[${index}].tools`, body) : null;
     if (found !== null) return found;
   }
   return null;
@@ -88,8 +97,8 @@ function unholdableOf({ route, body }: Pick<ModelRequest, 'route' | 'body'>): Un
   const tier = premiumTier(body);
   if (tier !== null || route !== 'responses') return tier;
   return (
-    hostedTool(body['tools'], 'tools') ??
-    hostedToolOfItems(body['input']) ??
+    hostedTool(body['tools'], 'tools', body) ??
+    hostedToolOfItems(body) ??
     compaction(body) ??
     template(body)
   );

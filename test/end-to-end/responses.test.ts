@@ -59,8 +59,9 @@ const HOSTED: readonly (readonly [string, object])[] = [
   ],
   ['context_management', { context_management: [{ type: 'compaction' }] }],
   ['prompt', { prompt: { id: 'pmpt_1' } }],
-  ['service_tier', { service_tier: 'priority' }],
-  ['service_tier', { service_tier: 'fast' }],
+  ['tools[0]', { max_tool_calls: 2, tools: [{ type: 'code_interpreter' }] }],
+  ['service_tier', { service_tier: 'scale' }],
+  ['service_tier', { service_tier: 'ultrafast' }],
 ];
 
 describe('what an enforced budget can not hold', () => {
@@ -91,6 +92,21 @@ describe('what an enforced budget can not hold', () => {
     });
     expect(openai.calls[0]?.json).toEqual(body);
     expect(nano(entries[1].settled_usd)).toBe(costNano(usage.input, usage.output));
+  });
+
+  it('takes a search whose calls are bounded, and holds their fees', async () => {
+    const { nexus, openai } = await openAiScene('');
+    const heldFor = async (fields: object): Promise<bigint> => {
+      openai.next({ usage: { input: 12, output: 3 } });
+      const [hold] = await entriesMadeBy(nexus, async () => {
+        expect((await nexus.post('/v1/responses', { ...BODY, ...fields })).status).toBe(200);
+      });
+      return nano(hold.held_usd);
+    };
+    const plain = await heldFor({});
+    const search = await heldFor({ max_tool_calls: 2, tools: [{ type: 'web_search' }] });
+    // Two calls at the published 10 USD per thousand, and the input that their results add.
+    expect(search).toBeGreaterThan(plain + 20_000_000n);
   });
 
   it('does not touch tools that the client runs itself', async () => {

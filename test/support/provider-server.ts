@@ -78,7 +78,7 @@ export interface WireFormat {
   readonly events: (request: RecordedRequest, behaviour: Behaviour) => readonly string[];
   readonly error: (status: number, message: string) => unknown;
   /** The last words of a stream that fails after its headers; none when left out. */
-  readonly eventOfError?: (message: string) => string;
+  readonly eventOfError?: (message: string, request: RecordedRequest) => string;
   /** What the provider finds wrong with a call: it answers 400 with these words. Null for nothing. */
   readonly complaint?: (request: RecordedRequest) => string | null;
   /** Headers of every answer, where a behaviour names no others. */
@@ -211,7 +211,7 @@ export class ProviderServer {
       const said =
         failsAfter === undefined
           ? events
-          : [...events.slice(0, failsAfter), format.eventOfError?.(errorMessage) ?? ''];
+          : [...events.slice(0, failsAfter), format.eventOfError?.(errorMessage, request) ?? ''];
       await writeAll(response, said, behaviour);
     } else {
       this.#send(response, status, format.answer(request, behaviour), behaviour);

@@ -11,16 +11,13 @@ import { NO_USAGE, type TokenUsage } from '../../src/core/usage.ts';
 export type Api = 'chat' | 'completions' | 'embeddings' | 'messages' | 'responses';
 type FixtureBackend = 'openai' | 'anthropic' | 'google' | 'ollama' | 'vllm' | 'llamacpp';
 
-/**
- * The route of the gateway over which each API is asked; null for none, and then the readers alone are tried. Messages
- * are answered by an `anthropic` backend to a chat, which reads the same bytes.
- */
-export const ROUTES: Readonly<Record<Api, string | null>> = {
+/** The route of the gateway over which each API is asked. */
+export const ROUTES: Readonly<Record<Api, string>> = {
   chat: '/v1/chat/completions',
   completions: '/v1/completions',
   embeddings: '/v1/embeddings',
-  messages: '/v1/chat/completions',
-  responses: null,
+  messages: '/v1/messages',
+  responses: '/v1/responses',
 };
 
 /** What is asked over a route, beside the model; the fixture is the answer, whatever it is. */
