@@ -1,11 +1,22 @@
 /** Answers of backends that mean harm, or merely have faults. Each is a model that the gateway believes it can ask. */
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Socket } from 'node:net';
 import { gzipSync } from 'node:zlib';
+import {
+  byteByByte,
+  CHUNKED,
+  endless,
+  head,
+  jsonAnswer,
+  rawAnswer,
+  room,
+  SSE_HEAD,
+  statusAnswer,
+  stream,
+  whole,
+  type Answer,
+} from './answer-writers.ts';
 import { gzipBomb } from './encodings.ts';
-
-/** Writes one answer to the socket. What it does after that is its own affair. */
-type Answer = (socket: Socket, isStream: boolean) => Promise<void> | void;
+import { HOSTILE_RESPONSES } from './hostile-responses.ts';
 
 const USAGE = '"usage":{"prompt_tokens":5,"completion_tokens":3,"total_tokens":8}';
 const GREETING = 'Grüße 你好 🧨 e\u0301';
@@ -14,90 +25,13 @@ function json(more: string): string {
   return `{"id":"x","object":"chat.completion","model":"m","choices":[{"index":0,"message":{"role":"assistant","content":"${GREETING}"},"finish_reason":"stop"}]${more}}`;
 }
 
-function head(status: string, headers: readonly string[]): string {
-  return [`HTTP/1.1 ${status}`, ...headers, '', ''].join('\r\n');
-}
-
-/** A whole answer with a length. */
-function whole(status: string, type: string, body: string | Buffer, ...more: string[]): Buffer {
-  const bytes = Buffer.from(body as string);
-  const headers = [`Content-Type: ${type}`, `Content-Length: ${bytes.length}`, ...more];
-  return Buffer.concat([Buffer.from(head(status, headers), 'latin1'), bytes]);
-}
-
-const jsonAnswer =
-  (body: string | Buffer, ...more: string[]): Answer =>
-  (socket) => {
-    socket.write(whole('200 OK', 'application/json', body, ...more));
-  };
-
-const statusAnswer =
-  (status: string, body = '{"error":{"message":"no","type":"x"}}'): Answer =>
-  (socket) => {
-    socket.write(whole(status, 'application/json', body));
-  };
-
-const rawAnswer =
-  (text: string): Answer =>
-  (socket) => {
-    socket.write(Buffer.from(text, 'latin1'));
-  };
-
-const SSE_HEAD = head('200 OK', ['Content-Type: text/event-stream', 'Connection: close']);
-
 function chunkEvent(content: string, end = '\n\n', more = ''): string {
   return `data: {"object":"chat.completion.chunk","choices":[{"index":0,"delta":{"content":${JSON.stringify(content)}}}]${more}}${end}`;
 }
 
-/** A stream that ends with the connection. */
-const stream =
-  (...parts: (string | Buffer)[]): Answer =>
-  async (socket) => {
-    socket.write(SSE_HEAD);
-    for (const part of parts) {
-      if (!socket.write(part)) await room(socket);
-    }
-    socket.end();
-  };
-
-/** Resolves when more can be written, or nobody is there any more. */
-async function room(socket: Socket): Promise<void> {
-  await new Promise<void>((resolve) => {
-    const done = (): void => {
-      socket.off('drain', done);
-      socket.off('close', done);
-      resolve();
-    };
-    socket.on('drain', done);
-    socket.on('close', done);
-  });
-}
-
-/** Writes the same piece until the other side hangs up. */
-const endless =
-  (first: string | Buffer, piece: Buffer): Answer =>
-  async (socket) => {
-    socket.write(first);
-    while (!socket.destroyed) if (!socket.write(piece)) await room(socket);
-  };
-
 const DONE = 'data: [DONE]\n\n';
 const STREAM_USAGE = `data: {"object":"chat.completion.chunk","choices":[],${USAGE}}\n\n`;
 
-/** Byte by byte: every character and every line end is cut somewhere. */
-const byteByByte =
-  (text: string): Answer =>
-  async (socket) => {
-    socket.write(SSE_HEAD);
-    for (const byte of Buffer.from(text)) {
-      if (socket.destroyed) return;
-      socket.write(Buffer.from([byte]));
-      await delay(0);
-    }
-    socket.end();
-  };
-
-const CHUNKED = head('200 OK', ['Content-Type: application/json', 'Transfer-Encoding: chunked']);
 const MEGABYTE = 1024 * 1024;
 
 const STREAMS: Readonly<Record<string, Answer>> = {
@@ -161,47 +95,6 @@ const STREAMS: Readonly<Record<string, Answer>> = {
     await delay(5);
     socket.resetAndDestroy();
   },
-};
-
-function responsesEvent(type: string, more: string): string {
-  return `event: ${type}\ndata: {"type":"${type}","sequence_number":1${more}}\n\n`;
-}
-
-const RESPONSES_USAGE = '"usage":{"input_tokens":5,"output_tokens":3,"total_tokens":8}';
-const RESPONSES_DELTA = responsesEvent(
-  'response.output_text.delta',
-  `,"delta":${JSON.stringify(GREETING)}`,
-);
-const RESPONSES_LAST = responsesEvent('response.completed', `,"response":{${RESPONSES_USAGE}}`);
-
-/** Of the Responses API, and streams of chats that become such. */
-const RESPONSES: Readonly<Record<string, Answer>> = {
-  'responses-split': byteByByte((RESPONSES_DELTA + RESPONSES_LAST).replaceAll('\n', '\r\n')),
-  'responses-no-end': stream(RESPONSES_DELTA.repeat(20_000)),
-  'responses-odd-end': stream(
-    responsesEvent('response.completed', ',"response":[{"usage":7}]'),
-    responsesEvent('response.failed', ',"response":null'),
-    'data: {"type":["response.completed"]}\n\n',
-    RESPONSES_LAST.replace('5', '-5').replace('3', '1e999'),
-  ),
-  'responses-error': stream(RESPONSES_DELTA, responsesEvent('error', ',"message":{"a":[]}')),
-  'responses-endless': endless(SSE_HEAD, Buffer.from(RESPONSES_DELTA.repeat(50))),
-  'calls-without-end': stream(
-    ...Array.from(
-      { length: 5000 },
-      (_, index) =>
-        `data: {"choices":[{"delta":{"tool_calls":[{"index":${index},"id":7,"function":{"name":[],"arguments":"{"}}]}}]}\n\n`,
-    ),
-    DONE,
-  ),
-  'odd-deltas': stream(
-    'data: {"choices":[{"delta":{"content":[{"text":"a"},{"text":7},null],"refusal":{},"tool_calls":{"index":"x"}},"logprobs":{"content":[7]},"finish_reason":{}}]}\n\n',
-    'data: {"choices":[{"delta":"text"}]}\n\ndata: {"choices":{"delta":{}}}\n\n',
-    DONE,
-  ),
-  'responses-whole': jsonAnswer(
-    `{"object":"response","output":[{"content":[{"text":7}]},null,{"summary":"x"}],${RESPONSES_USAGE}}`,
-  ),
 };
 
 const BODIES: Readonly<Record<string, Answer>> = {
@@ -323,8 +216,8 @@ const STATUS_ANSWERS: Readonly<Record<string, Answer>> = Object.fromEntries([
 
 export const HOSTILE_ANSWERS: Readonly<Record<string, Answer>> = {
   ...STREAMS,
-  ...RESPONSES,
   ...BODIES,
   ...HEADS,
   ...STATUS_ANSWERS,
+  ...HOSTILE_RESPONSES,
 };

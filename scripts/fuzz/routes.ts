@@ -15,6 +15,7 @@ const UNLISTED: readonly Route[] = [
   { method: 'GET', path: '/favicon.ico' },
   { method: 'GET', path: '/nothing/here' },
   { method: 'POST', path: '/v1/nothing' },
+  { method: 'GET', path: '/v1/responses/resp_1' },
 ];
 
 interface Document {
