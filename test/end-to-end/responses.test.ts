@@ -59,8 +59,8 @@ const HOSTED: readonly (readonly [string, object])[] = [
   ],
   ['context_management', { context_management: [{ type: 'compaction' }] }],
   ['prompt', { prompt: { id: 'pmpt_1' } }],
-  ['service_tier', { service_tier: 'priority' }],
-  ['service_tier', { service_tier: 'fast' }],
+  ['service_tier', { service_tier: 'scale' }],
+  ['service_tier', { service_tier: 'ultrafast' }],
 ];
 
 describe('what an enforced budget can not hold', () => {
