@@ -141,12 +141,15 @@ function hostileCase({ hostileModels }: Surroundings, chance: Chance): FuzzCase 
     '/v1/messages',
     '/v1/messages',
     '/v1/messages/count_tokens',
+    '/v1/responses',
+    '/v1/responses',
   ]);
   const body = Buffer.from(
     JSON.stringify({
       model,
       messages: [{ role: 'user', content: 'Say something.' }],
-      prompt: 'Say something.',
+      // Beside an input of the Responses API it would name a template, which is refused before it is sent.
+      ...(path === '/v1/responses' ? {} : { prompt: 'Say something.' }),
       input: 'Say something.',
       stream: chance.happens(0.6),
       ...(path === '/v1/messages' || chance.happens(0.5) ? { max_tokens: 50 } : {}),

@@ -17,6 +17,7 @@ import {
 } from './answer-writers.ts';
 import { gzipBomb } from './encodings.ts';
 import { HOSTILE_MESSAGES } from './hostile-messages.ts';
+import { HOSTILE_RESPONSES } from './hostile-responses.ts';
 
 const USAGE = '"usage":{"prompt_tokens":5,"completion_tokens":3,"total_tokens":8}';
 const GREETING = 'Grüße 你好 🧨 e\u0301';
@@ -95,47 +96,6 @@ const STREAMS: Readonly<Record<string, Answer>> = {
     await delay(5);
     socket.resetAndDestroy();
   },
-};
-
-function responsesEvent(type: string, more: string): string {
-  return `event: ${type}\ndata: {"type":"${type}","sequence_number":1${more}}\n\n`;
-}
-
-const RESPONSES_USAGE = '"usage":{"input_tokens":5,"output_tokens":3,"total_tokens":8}';
-const RESPONSES_DELTA = responsesEvent(
-  'response.output_text.delta',
-  `,"delta":${JSON.stringify(GREETING)}`,
-);
-const RESPONSES_LAST = responsesEvent('response.completed', `,"response":{${RESPONSES_USAGE}}`);
-
-/** Of the Responses API, and streams of chats that become such. */
-const RESPONSES: Readonly<Record<string, Answer>> = {
-  'responses-split': byteByByte((RESPONSES_DELTA + RESPONSES_LAST).replaceAll('\n', '\r\n')),
-  'responses-no-end': stream(RESPONSES_DELTA.repeat(20_000)),
-  'responses-odd-end': stream(
-    responsesEvent('response.completed', ',"response":[{"usage":7}]'),
-    responsesEvent('response.failed', ',"response":null'),
-    'data: {"type":["response.completed"]}\n\n',
-    RESPONSES_LAST.replace('5', '-5').replace('3', '1e999'),
-  ),
-  'responses-error': stream(RESPONSES_DELTA, responsesEvent('error', ',"message":{"a":[]}')),
-  'responses-endless': endless(SSE_HEAD, Buffer.from(RESPONSES_DELTA.repeat(50))),
-  'calls-without-end': stream(
-    ...Array.from(
-      { length: 5000 },
-      (_, index) =>
-        `data: {"choices":[{"delta":{"tool_calls":[{"index":${index},"id":7,"function":{"name":[],"arguments":"{"}}]}}]}\n\n`,
-    ),
-    DONE,
-  ),
-  'odd-deltas': stream(
-    'data: {"choices":[{"delta":{"content":[{"text":"a"},{"text":7},null],"refusal":{},"tool_calls":{"index":"x"}},"logprobs":{"content":[7]},"finish_reason":{}}]}\n\n',
-    'data: {"choices":[{"delta":"text"}]}\n\ndata: {"choices":{"delta":{}}}\n\n',
-    DONE,
-  ),
-  'responses-whole': jsonAnswer(
-    `{"object":"response","output":[{"content":[{"text":7}]},null,{"summary":"x"}],${RESPONSES_USAGE}}`,
-  ),
 };
 
 const BODIES: Readonly<Record<string, Answer>> = {
@@ -257,9 +217,9 @@ const STATUS_ANSWERS: Readonly<Record<string, Answer>> = Object.fromEntries([
 
 export const HOSTILE_ANSWERS: Readonly<Record<string, Answer>> = {
   ...STREAMS,
-  ...RESPONSES,
   ...BODIES,
   ...HEADS,
   ...STATUS_ANSWERS,
   ...HOSTILE_MESSAGES,
+  ...HOSTILE_RESPONSES,
 };

@@ -16,6 +16,7 @@ const UNLISTED: readonly Route[] = [
   { method: 'GET', path: '/nothing/here' },
   { method: 'POST', path: '/v1/nothing' },
   { method: 'POST', path: '/v1/messages/batches' },
+  { method: 'GET', path: '/v1/responses/resp_1' },
 ];
 
 interface Document {

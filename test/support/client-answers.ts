@@ -29,7 +29,7 @@ const ANSWER_SCHEMA = {
   additionalProperties: false,
 };
 
-export function describeAnswers({ upstream, canOmitUsage, stage, client }: Meeting): void {
+export function describeAnswers({ upstream, canOmitUsage = true, stage, client }: Meeting): void {
   const { models, cachedUsage, embeddings } = UPSTREAMS[upstream];
   const model = models.chat;
   const server = (): ProviderServer => stage().servers[upstream];

@@ -14,10 +14,10 @@ export type ClientApi = 'chat' | 'responses' | 'messages';
 /** What the tests of one provider share. Stage and client are there once the tests run. */
 export interface Meeting<Client = ChatClient> {
   readonly upstream: UpstreamName;
-  /** The route over which the client asks. */
-  readonly api: ClientApi;
-  /** The client can stream without asking for the usage. */
-  readonly canOmitUsage: boolean;
+  /** The route over which the client asks; `chat` when left out. */
+  readonly api?: ClientApi;
+  /** False for a client that can not stream without being told the usage. */
+  readonly canOmitUsage?: boolean;
   readonly stage: () => Stage;
   readonly client: () => Client;
 }
