@@ -30,9 +30,10 @@ function meteredUsage(
 ): TokenUsage {
   const passed = tokens.countText(reader.outputText(), plan.candidate.model);
   // Some servers of the API write zeros until the end.
-  if (started === null || started.input === 0)
-    return { ...NO_USAGE, input: plan.count.tokens, output: passed };
-  return { ...started, output: Math.max(started.output, passed) };
+  if (started !== null && started.input > 0)
+    return { ...started, output: Math.max(started.output, passed) };
+  const input = plan.count.tokens;
+  return { ...NO_USAGE, input, output: passed };
 }
 
 /**
