@@ -45,9 +45,10 @@ function meteredUsage(
 ): TokenUsage {
   const passed = tokens.countText(reader.outputText(), plan.candidate.model);
   // Some servers of the API write zeros until the end.
-  if (started === null || started.input === 0)
-    return { ...NO_USAGE, input: inputOf(plan.count), output: passed };
-  return { ...started, output: Math.max(started.output, passed) };
+  if (started !== null && started.input > 0)
+    return { ...started, output: Math.max(started.output, passed) };
+  const input = inputOf(plan.count);
+  return { ...NO_USAGE, input, output: passed };
 }
 
 /**

@@ -5,14 +5,14 @@ export const CHARGE_MUTANTS: readonly Mutant[] = [
   mutant(
     'a missing usage counts as zero',
     'src/http/settlement.ts',
-    '    input: plan.count.tokens,\n    output: tokens.countText',
-    '    input: 0,\n    output: 0 * tokens.countText',
+    'return { ...NO_USAGE, input, output: passed };',
+    'return { ...NO_USAGE, input: 0, output: 0 };',
   ),
   mutant(
     'without a usage the input is free',
     'src/http/settlement.ts',
-    '    input: plan.count.tokens,\n    output: tokens.countText',
-    '    input: 0,\n    output: tokens.countText',
+    'return { ...NO_USAGE, input, output: passed };',
+    'return { ...NO_USAGE, input: 0, output: passed };',
   ),
   mutant(
     'a usage of zero is not believed',
