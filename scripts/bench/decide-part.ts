@@ -1,5 +1,5 @@
 /** The synchronous heart of a request: decide, hold, settle and tell the actors, by number of backends. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { loadConfig } from '../../src/config/load-config.ts';
@@ -7,20 +7,23 @@ import { startControlPlane } from '../../src/control/start-control-plane.ts';
 import { createSystemClock } from '../../src/control/system-clock.ts';
 import { assert } from '../../src/core/assert.ts';
 import { periodAt } from '../../src/core/billing-period.ts';
+import type { Clock } from '../../src/core/clock.ts';
+import type { ControlPlane } from '../../src/core/control.ts';
 import type { Log } from '../../src/core/log.ts';
+import type { PriceBook } from '../../src/core/prices.ts';
 import type { ModelRequest } from '../../src/core/request.ts';
 import type { Settings } from '../../src/core/settings.ts';
 import { NO_USAGE, type TokenCount } from '../../src/core/usage.ts';
+import type { StartedAttempt } from '../../src/http/call-context.ts';
 import { chooseAttempt } from '../../src/http/choose-attempt.ts';
 import { LoadBook } from '../../src/http/load-book.ts';
 import { chargeFor } from '../../src/http/settlement.ts';
-import { openLedger } from '../../src/ledger/ledger.ts';
+import { openLedger, type OpenLedger } from '../../src/ledger/ledger.ts';
 import { openStore } from '../../src/ledger/open-store.ts';
 import { createPriceBook } from '../../src/metering/price-book.ts';
-import { createRouter } from '../../src/routing/router.ts';
+import { createRouter, type Router } from '../../src/routing/router.ts';
 import { median, quantile, shown, type Table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
-import { writeFileSync } from 'node:fs';
 
 const silent: Log = { error() {}, warn() {}, info() {}, debug() {} };
 const CYCLE = { billingCycleDay: 1, timezone: 'UTC' };
@@ -63,10 +66,7 @@ function requestAt(atMs: number, id: string): ModelRequest {
   };
 }
 
-/** The engine of a gateway without its doors, over a real ledger file. */
-async function engineWith(backends: number, folder: string) {
-  const settings = settingsWith(backends, folder);
-  const clock = createSystemClock();
+function openBooks(settings: Settings, folder: string, clock: Clock): OpenLedger {
   let ids = 0;
   const ledger = openLedger({
     store: openStore(path.join(folder, 'ledger.db')),
@@ -76,76 +76,108 @@ async function engineWith(backends: number, folder: string) {
     log: silent,
   });
   const { budget } = settings.routing;
-  assert(budget !== null, 'there is a budget');
-  ledger.setBudget({ limit: budget.monthlyLimit, enforce: true });
-  const control = startControlPlane({
-    clock,
-    cycle: CYCLE,
-    budget,
-    backends: settings.backends,
-    routesOf: () => ['chat'],
-    healthCheck: settings.healthCheck,
-    probe: async () => ({ latencyMs: 1, models: null }),
-    initialPeriod: ledger.period(),
-    totals: () => ledger.totals(),
-    openPeriod: (period) => ledger.openPeriod(period),
-    audit: () => ledger.audit(),
-  });
-  ledger.onTotals((totals) => control.totalsChanged(totals));
-  await control.probeAll();
-  const prices = createPriceBook({
-    backends: settings.backends,
-    unknownPrice: 'conservative',
-    log: silent,
-  });
-  const router = createRouter(settings.routing);
-  const load = new LoadBook();
-  let sent = 0;
-  const once = (): void => {
-    sent += 1;
-    const request = requestAt(clock.now(), `request_${sent}`);
-    control.noticeTime(request.receivedAtMs);
-    const decision = router.decide({
+  ledger.setBudget(budget && { limit: budget.monthlyLimit, enforce: true });
+  return ledger;
+}
+
+/** The engine of a gateway without its doors, over a real ledger file. */
+class Engine {
+  readonly #clock = createSystemClock();
+  readonly #load = new LoadBook();
+  readonly #ledger: OpenLedger;
+  readonly #control: ControlPlane;
+  readonly #router: Router;
+  readonly #prices: PriceBook;
+  #sent = 0;
+
+  constructor(backends: number, folder: string) {
+    const settings = settingsWith(backends, folder);
+    const ledger = openBooks(settings, folder, this.#clock);
+    this.#ledger = ledger;
+    this.#control = startControlPlane({
+      clock: this.#clock,
+      cycle: CYCLE,
+      budget: settings.routing.budget,
+      backends: settings.backends,
+      routesOf: () => ['chat'],
+      healthCheck: settings.healthCheck,
+      probe: async () => ({ latencyMs: 1, models: null }),
+      initialPeriod: ledger.period(),
+      totals: () => ledger.totals(),
+      openPeriod: (period) => ledger.openPeriod(period),
+      audit: () => ledger.audit(),
+    });
+    ledger.onTotals((totals) => this.#control.totalsChanged(totals));
+    this.#router = createRouter(settings.routing);
+    this.#prices = createPriceBook({
+      backends: settings.backends,
+      unknownPrice: 'conservative',
+      log: silent,
+    });
+  }
+
+  async probeAll(): Promise<void> {
+    await this.#control.probeAll();
+  }
+
+  /** One request from its decision to the facts of its end. */
+  serve(): void {
+    this.#sent += 1;
+    const request = requestAt(this.#clock.now(), `request_${this.#sent}`);
+    const { plan, hold } = this.#start(request);
+    const { backend } = plan.candidate;
+    this.#control.attemptEnded({ backend, outcome: 'ok', reason: null, latencyMs: 1 });
+    const usage = { ...NO_USAGE, input: 180, output: 160 };
+    this.#ledger.settle(hold.id, chargeFor(this.#prices, plan, usage, 'provider'));
+  }
+
+  #start(request: ModelRequest): StartedAttempt {
+    this.#control.noticeTime(request.receivedAtMs);
+    const decision = this.#router.decide({
       request,
       tokens: COUNT.tokens,
-      policy: control.policy(),
-      pending: (backend) => load.pending(backend),
-      turn: load.nextTurn(),
+      policy: this.#control.policy(),
+      pending: (backend) => this.#load.pending(backend),
+      turn: this.#load.nextTurn(),
       random: Math.random,
     });
     assert(decision.kind === 'route', 'a backend can serve');
-    const input = { ledger, prices, load, request, countOf: () => COUNT, attempts: 0 };
-    const choice = chooseAttempt(input, decision.candidates, 0);
+    const choice = chooseAttempt(
+      {
+        ledger: this.#ledger,
+        prices: this.#prices,
+        load: this.#load,
+        request,
+        countOf: () => COUNT,
+        attempts: 0,
+      },
+      decision.candidates,
+      0,
+    );
     assert(choice.kind === 'start', 'a hold fits');
-    const { plan, hold } = choice.started;
-    control.attemptEnded({
-      backend: plan.candidate.backend,
-      outcome: 'ok',
-      reason: null,
-      latencyMs: 1,
-    });
-    const usage = { ...NO_USAGE, input: 180, output: 160 };
-    ledger.settle(hold.id, chargeFor(prices, plan, usage, 'provider'));
-  };
-  return {
-    once,
-    committed: async () => ledger.committed(),
-    async close() {
-      await control.stop();
-      await ledger.close();
-    },
-  };
+    return choice.started;
+  }
+
+  async committed(): Promise<void> {
+    await this.#ledger.committed();
+  }
+
+  async close(): Promise<void> {
+    await this.#control.stop();
+    await this.#ledger.close();
+  }
 }
 
 /** Microseconds of single requests; the disk is waited for between them, so that only their own work is timed. */
 async function sampled(backends: number, samples: number): Promise<readonly number[]> {
   const folder = mkdtempSync(path.join(tmpdir(), 'nexus-bench-decide-'));
-  const engine = await engineWith(backends, folder);
+  const engine = new Engine(backends, folder);
   const micros: number[] = [];
   try {
+    await engine.probeAll();
     for (let sample = 0; sample < samples; sample += 1) {
       const startedMs = performance.now();
-      engine.once();
+      engine.serve();
       micros.push((performance.now() - startedMs) * 1000);
       if (sample % 16 === 15) await engine.committed();
     }

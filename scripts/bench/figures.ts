@@ -22,8 +22,11 @@ export interface Table {
   readonly rows: readonly (readonly string[])[];
 }
 
+function line(cells: readonly string[]): string {
+  return `| ${cells.join(' | ')} |`;
+}
+
 export function markdownOf({ title, note, columns, rows }: Table): string {
-  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
   return [
     `## ${title}`,
     '',

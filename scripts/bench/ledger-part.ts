@@ -31,18 +31,16 @@ interface Opened {
 
 function open(file: string): Opened {
   const clock = createSystemClock();
-  let flush = (): void => {};
+  const flushes: (() => void)[] = [];
   const ledger = openLedger({
     store: openStore(file),
     clock,
     period: periodAt(clock.now(), { billingCycleDay: 1, timezone: 'UTC' }),
     newId: () => timedId('hold'),
     log: silent,
-    scheduleFlush: (run) => {
-      flush = run;
-    },
+    scheduleFlush: (run) => flushes.push(run),
   });
-  return { ledger, flush: () => flush() };
+  return { ledger, flush: () => flushes.splice(0).forEach((run) => run()) };
 }
 
 /** Two entries for each request, stored as the gateway stores them, checkpoints included. */

@@ -93,14 +93,19 @@ export async function closedLoop(
   return result;
 }
 
+/** Latency of a request that was due at a moment. */
+async function sendDue(target: Target, agent: Agent, dueMs: number): Promise<number> {
+  await send(target, target.nextBody(), agent);
+  return performance.now() - dueMs;
+}
+
 /**
  * Sends at a rate, whether answers come or not. Latency counts from the moment at which a request was due, so that a
  * target that falls behind is charged for the wait.
  */
 export async function openLoop(target: Target, rate: number, ms: number): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: 64 });
-  const latencies: number[] = [];
-  const running: Promise<void>[] = [];
+  const running: Promise<number>[] = [];
   const cpuBefore = cpuMicrosOf(target.pid);
   const startedMs = performance.now();
   const total = Math.floor((rate * ms) / 1000);
@@ -108,17 +113,13 @@ export async function openLoop(target: Target, rate: number, ms: number): Promis
     const due = Math.min(total, Math.floor(((performance.now() - startedMs) * rate) / 1000));
     for (let next = running.length; next < due; next += 1) {
       const dueMs = startedMs + (next * 1000) / rate;
-      running.push(
-        send(target, target.nextBody(), agent).then(() => {
-          latencies.push(performance.now() - dueMs);
-        }),
-      );
+      running.push(sendDue(target, agent, dueMs));
     }
     await new Promise((resolve) => {
       setTimeout(resolve, 1);
     });
   }
-  await Promise.all(running);
+  const latencies = await Promise.all(running);
   const result = resultOf(latencies, startedMs, cpuMicrosOf(target.pid) - cpuBefore);
   agent.destroy();
   return result;

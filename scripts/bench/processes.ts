@@ -41,15 +41,15 @@ export async function startProgram(
   url: string,
 ): Promise<Started> {
   const child = keep(spawn(command, args, { stdio: 'ignore' }));
-  let failure: Error | null = null;
-  child.once('error', (error) => (failure = error));
-  child.once('exit', (code) => (failure ??= new Error(`${command} ended with ${code}`)));
+  const failures: Error[] = [];
+  child.once('error', (error) => failures.push(error));
+  child.once('exit', (code) => failures.push(new Error(`${command} ended with ${code}`)));
   for (let tries = 0; tries < 100; tries += 1) {
     const isUp = await fetch(url).then(
       async (answer) => answer.arrayBuffer().then(() => true),
       () => false,
     );
-    if (failure !== null) throw failure;
+    if (failures[0] !== undefined) throw failures[0];
     if (isUp) return { url, pid: child.pid ?? 0, child };
     await new Promise((resolve) => {
       setTimeout(resolve, 100);
