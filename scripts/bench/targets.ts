@@ -101,7 +101,8 @@ async function startPortkey(): Promise<Started | string> {
     const file = createRequire(import.meta.url).resolve(
       '@portkey-ai/gateway/build/start-server.js',
     );
-    const args = [file, `--port=${port}`, '--headless'];
+    const streams = new URL('./portkey-streams.ts', import.meta.url).href;
+    const args = ['--import', streams, file, `--port=${port}`, '--headless'];
     return await startProgram(process.execPath, args, `http://127.0.0.1:${port}`);
   } catch (error) {
     return `portkey: ${String(error)}`;
