@@ -36,6 +36,8 @@ async function measure(options: BenchOptions, args: readonly string[]): Promise<
     const table = await parts[part]();
     tables.push(table);
     console.log(`\n${markdownOf(table)}`);
+    // After each part, so that a run that is cut short has not run for nothing.
+    if (options.isKept) keepResults(run, tables);
   }
   if (options.isKept) console.log(`\nKept: ${keepResults(run, tables)}`);
 }
