@@ -15,12 +15,17 @@ import { describeRun, headOf, keepResults } from './bench/results.ts';
 import { streamPart } from './bench/stream-part.ts';
 import { startTargets } from './bench/targets.ts';
 
+/** Parts that compare the gateway with others. */
+const COMPARING: readonly Part[] = ['http', 'rate', 'stream'];
+
 async function measure(options: BenchOptions, args: readonly string[]): Promise<void> {
-  const { upstream, all, skipped } = await startTargets();
+  const isComparison = COMPARING.some((part) => options.parts.has(part));
+  const { upstream, all, skipped } = await startTargets(isComparison);
   const { whole, stream, skipped: failing } = await checkAnswers(all);
   const run = describeRun(args, [...skipped, ...failing]);
   console.log(headOf(run));
-  console.log(`\nThe answers are equal: ${whole.map(({ name }) => name).join(', ')}.`);
+  if (isComparison)
+    console.log(`\nThe answers are equal: ${whole.map(({ name }) => name).join(', ')}.`);
   const parts: Readonly<Record<Part, () => Promise<Table>>> = {
     http: () => httpPart(whole, options),
     rate: () => ratePart(whole, options),
@@ -30,7 +35,7 @@ async function measure(options: BenchOptions, args: readonly string[]): Promise<
     decide: () => decidePart(options),
     ledger: () => ledgerPart(upstream, options),
   };
-  if (options.parts.has('http') || options.parts.has('rate')) await warmUp(whole, options.warmUpMs);
+  if (options.parts.has('http') || options.parts.has('rate')) await warmUp(whole, options.warmUp);
   const tables: Table[] = [];
   for (const part of options.parts) {
     const table = await parts[part]();

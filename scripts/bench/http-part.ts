@@ -90,8 +90,11 @@ function rowsOf(first: string, taken: Taken): readonly (readonly string[])[] {
 }
 
 /** Every target runs warm before its first round. */
-export async function warmUp(targets: readonly Target[], ms: number): Promise<void> {
-  for (const target of targets) await closedLoop(target, 64, { ms });
+export async function warmUp(
+  targets: readonly Target[],
+  until: BenchOptions['warmUp'],
+): Promise<void> {
+  for (const target of targets) await closedLoop(target, 64, until);
 }
 
 export async function httpPart(
