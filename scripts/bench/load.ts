@@ -1,8 +1,11 @@
-/** A closed-loop load generator on keep-alive connections, and the figures it takes. */
-import { readFileSync } from 'node:fs';
+/** Load on keep-alive connections: as fast as answers come, or at a fixed rate. */
 import { Agent, request as open } from 'node:http';
+import { quantile } from './figures.ts';
+import { cpuMicrosOf } from './processes.ts';
+import type { Target } from './targets.ts';
 
 export interface LoadResult {
+  readonly requests: number;
   readonly requestsPerSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
@@ -10,32 +13,35 @@ export interface LoadResult {
   readonly cpuMicros: number;
 }
 
-export interface Target {
-  readonly url: string;
-  readonly pid: number;
-}
-
-/** One request; resolves with the body. Rejects on anything but 200. */
-export function send(url: string, body: Buffer, agent: Agent): Promise<Buffer> {
+/** One request; resolves with the body. Rejects on anything but 200. `onData` sees the pieces as they come. */
+export function send(
+  { url, headers }: Pick<Target, 'url' | 'headers'>,
+  body: Buffer,
+  agent: Agent,
+  onData: (chunk: Buffer) => void = () => {},
+): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const call = open(
       `${url}/v1/chat/completions`,
       {
         method: 'POST',
         agent,
-        headers: { 'content-type': 'application/json', 'content-length': body.length },
+        headers: {
+          'content-type': 'application/json',
+          'content-length': body.length,
+          ...headers,
+        },
       },
       (answer) => {
         const chunks: Buffer[] = [];
-        answer.on('data', (chunk: Buffer) => chunks.push(chunk));
+        answer.on('data', (chunk: Buffer) => {
+          chunks.push(chunk);
+          onData(chunk);
+        });
         answer.on('end', () => {
-          if (answer.statusCode === 200) resolve(Buffer.concat(chunks));
-          else
-            reject(
-              new Error(
-                `status ${answer.statusCode}: ${Buffer.concat(chunks).toString().slice(0, 300)}`,
-              ),
-            );
+          const whole = Buffer.concat(chunks);
+          if (answer.statusCode === 200) resolve(whole);
+          else reject(new Error(`status ${answer.statusCode}: ${whole.toString().slice(0, 300)}`));
         });
         answer.on('error', reject);
       },
@@ -45,47 +51,76 @@ export function send(url: string, body: Buffer, agent: Agent): Promise<Buffer> {
   });
 }
 
-/** User and system time of a process in microseconds, from the kernel's own accounting (100 ticks a second). */
-function cpuMicrosOf(pid: number): number {
-  const text = readFileSync(`/proc/${pid}/stat`, 'utf8');
-  const fields = text.slice(text.lastIndexOf(')') + 2).split(' ');
-  return (Number(fields[11]) + Number(fields[12])) * 10_000;
+function resultOf(latencies: readonly number[], startedMs: number, cpuMicros: number): LoadResult {
+  const seconds = (performance.now() - startedMs) / 1000;
+  return {
+    requests: latencies.length,
+    requestsPerSecond: latencies.length / seconds,
+    p50Ms: quantile(latencies, 0.5),
+    p99Ms: quantile(latencies, 0.99),
+    cpuMicros: cpuMicros / latencies.length,
+  };
 }
 
-function quantile(sorted: readonly number[], q: number): number {
-  return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0;
+export interface Until {
+  readonly ms?: number;
+  readonly requests?: number;
 }
 
-/** Sends `requests` requests over `connections` connections as fast as they are answered. */
-export async function run(
-  { url, pid }: Target,
-  body: Buffer,
+/** Sends over `connections` connections as fast as answers come, until a time or a number is reached. */
+export async function closedLoop(
+  target: Target,
   connections: number,
-  requests: number,
+  { ms = Number.POSITIVE_INFINITY, requests = Number.POSITIVE_INFINITY }: Until,
 ): Promise<LoadResult> {
   const agent = new Agent({ keepAlive: true, maxSockets: connections });
   const latencies: number[] = [];
   let left = requests;
-  const cpuBefore = cpuMicrosOf(pid);
+  const cpuBefore = cpuMicrosOf(target.pid);
   const startedMs = performance.now();
   await Promise.all(
     Array.from({ length: connections }, async () => {
-      while (left > 0) {
+      while (left > 0 && performance.now() - startedMs < ms) {
         left -= 1;
         const sentMs = performance.now();
-        await send(url, body, agent);
+        await send(target, target.nextBody(), agent);
         latencies.push(performance.now() - sentMs);
       }
     }),
   );
-  const seconds = (performance.now() - startedMs) / 1000;
-  const cpuMicros = (cpuMicrosOf(pid) - cpuBefore) / latencies.length;
+  const result = resultOf(latencies, startedMs, cpuMicrosOf(target.pid) - cpuBefore);
   agent.destroy();
-  const sorted = latencies.toSorted((a, b) => a - b);
-  return {
-    requestsPerSecond: latencies.length / seconds,
-    p50Ms: quantile(sorted, 0.5),
-    p99Ms: quantile(sorted, 0.99),
-    cpuMicros,
-  };
+  return result;
+}
+
+/** Latency of a request that was due at a moment. */
+async function sendDue(target: Target, agent: Agent, dueMs: number): Promise<number> {
+  await send(target, target.nextBody(), agent);
+  return performance.now() - dueMs;
+}
+
+/**
+ * Sends at a rate, whether answers come or not. Latency counts from the moment at which a request was due, so that a
+ * target that falls behind is charged for the wait.
+ */
+export async function openLoop(target: Target, rate: number, ms: number): Promise<LoadResult> {
+  const agent = new Agent({ keepAlive: true, maxSockets: 64 });
+  const running: Promise<number>[] = [];
+  const cpuBefore = cpuMicrosOf(target.pid);
+  const startedMs = performance.now();
+  const total = Math.floor((rate * ms) / 1000);
+  while (running.length < total) {
+    const due = Math.min(total, Math.floor(((performance.now() - startedMs) * rate) / 1000));
+    for (let next = running.length; next < due; next += 1) {
+      const dueMs = startedMs + (next * 1000) / rate;
+      running.push(sendDue(target, agent, dueMs));
+    }
+    await new Promise((resolve) => {
+      setTimeout(resolve, 1);
+    });
+  }
+  const latencies = await Promise.all(running);
+  const result = resultOf(latencies, startedMs, cpuMicrosOf(target.pid) - cpuBefore);
+  agent.destroy();
+  return result;
 }

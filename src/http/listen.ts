@@ -10,6 +10,11 @@ const REQUEST_TIMEOUT_MS = 300_000;
 /** Longer than the idle time of common load balancers, so that it is they who close. */
 const KEEP_ALIVE_MS = 75_000;
 const MAX_HEADER_BYTES = 32 * 1024;
+/**
+ * Connections that may wait to be accepted; the kernel may allow fewer. Of a thousand that came at once to a busy
+ * process, Node's own 511 had some reset.
+ */
+const BACKLOG = 4096;
 
 export interface Listener {
   readonly url: string;
@@ -35,7 +40,7 @@ export async function listen(app: RequestListener, host: string, port: number): 
   server.on('checkExpectation', app);
   await new Promise<void>((resolve, reject) => {
     server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-    server.listen(port, host, resolve);
+    server.listen(port, host, BACKLOG, resolve);
   });
   return {
     url: urlOf(server, host),

@@ -11,6 +11,8 @@ import type { Shape } from './shapes/shape.ts';
 const MAX_MODEL_NAME = 256;
 /** Deeper bodies are refused: recursive readers downstream would otherwise be at the mercy of the client. */
 const MAX_DEPTH = 64;
+/** One for all requests: to make one costs more than to decode a short body. */
+const UTF8 = new TextDecoder('utf-8', { fatal: true });
 
 const SHAPES: Readonly<Record<ModelRoute, Shape>> = {
   chat: readChat,
@@ -25,7 +27,7 @@ export function parseJsonObject(raw: Buffer): JsonObject {
   if (raw.length === 0) throw invalid('The request has no body; send a JSON object.');
   let value: unknown;
   try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true }).decode(raw));
+    value = JSON.parse(UTF8.decode(raw));
   } catch (error) {
     const reason = error instanceof SyntaxError ? error.message : 'it is not valid UTF-8';
     throw invalid(

@@ -3,7 +3,7 @@
  * bounded time when the client has left, because the meter belongs to the upstream call and not to the client.
  */
 import type { ServerResponse } from 'node:http';
-import type { AnswerReader, UpstreamAnswer } from '../core/upstream.ts';
+import type { UpstreamAnswer } from '../core/upstream.ts';
 import type { Clock } from '../core/clock.ts';
 
 /** A JSON answer up to this size is read whole before a byte goes out, so that a backend dying in it can be failed over. */
@@ -107,9 +107,14 @@ export class ClientWatch {
   }
 }
 
-async function send({ response, clock, idleTimeoutMs }: Client, bytes: Buffer): Promise<void> {
-  if (bytes.length === 0 || isClientGone(response)) return;
-  if (!response.write(bytes)) await writable(response, clock, idleTimeoutMs);
+/** False when the client should be waited for. Bytes for one that has left go nowhere. */
+function write(response: ServerResponse, bytes: Buffer): boolean {
+  return bytes.length === 0 || isClientGone(response) || response.write(bytes);
+}
+
+function joined(pieces: readonly Buffer[]): Buffer {
+  const [first] = pieces;
+  return first !== undefined && pieces.length === 1 ? first : Buffer.concat(pieces);
 }
 
 /**
@@ -117,35 +122,15 @@ async function send({ response, clock, idleTimeoutMs }: Client, bytes: Buffer): 
  * waits for its requests, and Node closes the connection of a response that was ended, sent or not.
  */
 export async function sendLast(client: Client, bytes: Buffer): Promise<void> {
-  const { response } = client;
-  await send(client, bytes);
+  const { response, clock, idleTimeoutMs } = client;
+  const room = response.writableHighWaterMark - response.writableLength;
+  // What fits goes out with its head in one piece.
+  if (bytes.length < room && !isClientGone(response)) {
+    response.end(bytes);
+    return;
+  }
+  if (!write(response, bytes)) await writable(response, clock, idleTimeoutMs);
   if (!isClientGone(response)) response.end();
-}
-
-/** Lets the rest of the process have its turn, whenever reading has taken too long since the last one. */
-class Turns {
-  readonly #clock: Clock;
-  #busyMs = 0;
-
-  constructor(clock: Clock) {
-    this.#clock = clock;
-  }
-
-  /** Reads a piece. */
-  read(reader: AnswerReader, chunk: Buffer): Buffer {
-    const startedAtMs = this.#clock.monotonicMs();
-    const bytes = reader.push(chunk);
-    this.#busyMs += this.#clock.monotonicMs() - startedAtMs;
-    return bytes;
-  }
-
-  async yield(): Promise<void> {
-    if (this.#busyMs < TURN_MS) return;
-    this.#busyMs = 0;
-    await new Promise((resolve) => {
-      setImmediate(resolve);
-    });
-  }
 }
 
 export interface Relayed {
@@ -157,63 +142,189 @@ export interface Relayed {
 }
 
 /**
+ * Gives the call up when the backend has sent nothing for too long. A piece that comes is only noted, because a timer
+ * that is set anew for each of them costs more than the piece.
+ */
+class IdleWatch {
+  readonly #options: RelayOptions;
+  #timer: unknown = null;
+  #sinceMs: number;
+  #isWaived = false;
+  #isIdle = false;
+
+  constructor(options: RelayOptions) {
+    this.#options = options;
+    this.#sinceMs = options.clock.monotonicMs();
+    this.#arm(options.idleTimeoutMs);
+  }
+
+  get isIdle(): boolean {
+    return this.#isIdle;
+  }
+
+  /** Something came, or the client took something. */
+  note(nowMs: number): void {
+    this.#sinceMs = nowMs;
+    this.#isWaived = false;
+  }
+
+  /** From now on a little time is enough: the backend has said its last word. */
+  hurry(): void {
+    this.stop();
+    this.#arm(AFTER_END_MS);
+  }
+
+  /** A slow client is waited for: its pauses are not the backend's. */
+  waive(): void {
+    this.#isWaived = true;
+  }
+
+  stop(): void {
+    this.#options.clock.clearTimeout(this.#timer);
+  }
+
+  #arm(delayMs: number): void {
+    this.#timer = this.#options.clock.setTimeout(() => this.#look(), delayMs);
+  }
+
+  #look(): void {
+    const { clock, answer, idleTimeoutMs, abort } = this.#options;
+    const mostMs = answer.reader.isComplete() ? AFTER_END_MS : idleTimeoutMs;
+    const leftMs = this.#isWaived ? mostMs : this.#sinceMs + mostMs - clock.monotonicMs();
+    if (leftMs > 0) {
+      this.#arm(leftMs);
+      return;
+    }
+    this.#isIdle = true;
+    abort();
+  }
+}
+
+/** One answer on its way. Listens to the body instead of iterating over it, which would cost three promises a piece. */
+class Relay {
+  readonly #options: RelayOptions;
+  readonly #wholeBytes: number;
+  readonly #idle: IdleWatch;
+  readonly #resolve: (relayed: Relayed) => void;
+  #isOver = false;
+  #headSent = false;
+  #waiting: Buffer[] = [];
+  #waitingBytes = 0;
+  #cameBytes = 0;
+  /** Time that reading has taken since the rest of the process had its turn. */
+  #busyMs = 0;
+
+  constructor(options: RelayOptions, wholeBytes: number, resolve: (relayed: Relayed) => void) {
+    this.#options = options;
+    this.#wholeBytes = wholeBytes;
+    this.#resolve = resolve;
+    this.#idle = new IdleWatch(options);
+    const { body } = options.answer;
+    body.on('end', () => void this.#finish());
+    body.on('error', () => this.#breakOff());
+    // Also without an error: destroyed in the middle.
+    body.on('close', () => this.#breakOff());
+    if (body.destroyed) this.#breakOff();
+    else body.on('data', (chunk: Buffer) => this.#take(chunk));
+  }
+
+  #take(chunk: Buffer): void {
+    if (this.#isOver) return;
+    const { reader, body } = this.#options.answer;
+    try {
+      this.#cameBytes += chunk.length;
+      const isFree = this.#pass(this.#read(chunk));
+      if (!this.#headSent && this.#cameBytes > MOST_UNSAID_BYTES)
+        throw new Error('an answer without end');
+      if (!isFree) void this.#awaitClient();
+      else if (this.#busyMs >= TURN_MS) this.#yield();
+      if (reader.isComplete()) this.#idle.hurry();
+    } catch {
+      this.#breakOff();
+      body.destroy();
+    }
+  }
+
+  #read(chunk: Buffer): Buffer {
+    const { answer, clock } = this.#options;
+    const startedAtMs = clock.monotonicMs();
+    const bytes = answer.reader.push(chunk);
+    const nowMs = clock.monotonicMs();
+    this.#busyMs += nowMs - startedAtMs;
+    this.#idle.note(nowMs);
+    return bytes;
+  }
+
+  /** Writes bytes, or keeps them back while the answer may still be whole. False when the client should be waited for. */
+  #pass(bytes: Buffer): boolean {
+    if (this.#headSent) return write(this.#options.response, bytes);
+    if (this.#waitingBytes + bytes.length < this.#wholeBytes) {
+      this.#waiting.push(bytes);
+      this.#waitingBytes += bytes.length;
+      return true;
+    }
+    const { response, writeHead } = this.#options;
+    this.#headSent = true;
+    if (!isClientGone(response)) writeHead();
+    const kept = joined(this.#waiting);
+    this.#waiting = [];
+    const isFree = write(response, kept);
+    return write(response, bytes) && isFree;
+  }
+
+  async #awaitClient(): Promise<void> {
+    const { answer, response, clock, idleTimeoutMs } = this.#options;
+    answer.body.pause();
+    this.#idle.waive();
+    await writable(response, clock, idleTimeoutMs);
+    this.#idle.note(clock.monotonicMs());
+    answer.body.resume();
+  }
+
+  #yield(): void {
+    const { body } = this.#options.answer;
+    this.#busyMs = 0;
+    body.pause();
+    setImmediate(() => body.resume());
+  }
+
+  async #finish(): Promise<void> {
+    if (this.#isOver) return;
+    const { answer, response, clock, idleTimeoutMs } = this.#options;
+    this.#isOver = true;
+    this.#idle.stop();
+    try {
+      const rest = answer.reader.end();
+      if (rest.length > 0 && !this.#pass(rest)) await writable(response, clock, idleTimeoutMs);
+    } catch {
+      // What is not complete now is broken.
+    }
+    this.#tell(answer.reader.isComplete() ? 'complete' : 'broken');
+  }
+
+  #breakOff(): void {
+    if (this.#isOver) return;
+    this.#isOver = true;
+    this.#idle.stop();
+    if (this.#options.answer.reader.isComplete()) this.#tell('complete');
+    else this.#tell(this.#idle.isIdle ? 'idle' : 'broken');
+  }
+
+  #tell(end: RelayEnd): void {
+    this.#resolve({ end, headSent: this.#headSent, unsent: joined(this.#waiting) });
+  }
+}
+
+/**
  * Relays an answer. Resolves with how it ended and whether a byte went out; never rejects for what backend or client
  * do. With `wholeBytes` set, nothing goes out until the body is complete or that many bytes have come; the bytes that
  * are still unsent at the end are returned, for the caller to send or drop.
  */
-export async function relayAnswer(options: RelayOptions, wholeBytes: number): Promise<Relayed> {
-  const { answer, response, clock, idleTimeoutMs, abort, writeHead } = options;
-  const { reader } = answer;
-  let isIdle = false;
-  const armIdle = (): unknown =>
-    clock.setTimeout(
-      () => {
-        isIdle = true;
-        abort();
-      },
-      reader.isComplete() ? AFTER_END_MS : idleTimeoutMs,
-    );
-  let idleTimer = armIdle();
-  let headSent = false;
-  let waiting: Buffer[] = [];
-  let waitingBytes = 0;
-  let cameBytes = 0;
-  const turns = new Turns(clock);
-  const push = async (bytes: Buffer): Promise<void> => {
-    if (!headSent && waitingBytes + bytes.length < wholeBytes) {
-      waiting.push(bytes);
-      waitingBytes += bytes.length;
-      return;
-    }
-    if (!headSent) {
-      headSent = true;
-      if (!isClientGone(response)) writeHead();
-      await send(options, Buffer.concat(waiting));
-      waiting = [];
-    }
-    await send(options, bytes);
-  };
-  let end: RelayEnd;
-  try {
-    for await (const chunk of answer.body) {
-      // Not armed while a slow client is waited for: its pauses are not the backend's.
-      clock.clearTimeout(idleTimer);
-      cameBytes += (chunk as Buffer).length;
-      await push(turns.read(reader, chunk as Buffer));
-      if (!headSent && cameBytes > MOST_UNSAID_BYTES) throw new Error('an answer without end');
-      await turns.yield();
-      idleTimer = armIdle();
-    }
-    const rest = reader.end();
-    end = reader.isComplete() ? 'complete' : 'broken';
-    if (rest.length > 0) await push(rest);
-  } catch {
-    if (reader.isComplete()) end = 'complete';
-    else end = isIdle ? 'idle' : 'broken';
-  } finally {
-    clock.clearTimeout(idleTimer);
-  }
-  return { end, headSent, unsent: Buffer.concat(waiting) };
+export function relayAnswer(options: RelayOptions, wholeBytes: number): Promise<Relayed> {
+  return new Promise((resolve) => {
+    // It lives as long as the body has its listeners.
+    void new Relay(options, wholeBytes, resolve);
+  });
 }
 
 /** The body of an error answer as the client would get it, cut after about `most` bytes. Never rejects. */

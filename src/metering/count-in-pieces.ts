@@ -46,7 +46,40 @@ function chunkEnd(text: string, start: number): number {
   return avoidSplitPair(text, seam < 0 ? end : end + seam);
 }
 
+/** A letter, a digit, anything else in ASCII; null for what only Unicode's tables can tell. */
+function kindOf(unit: number): 'letter' | 'digit' | 'other' | null {
+  if (unit > 0x7f) return null;
+  const lower = unit | 0x20;
+  if (lower >= 0x61 && lower <= 0x7a) return 'letter';
+  return unit >= 0x30 && unit <= 0x39 ? 'digit' : 'other';
+}
+
+/**
+ * False when there is certainly no long run. Any run of `RUN_CHARS` covers one of the places that are that far apart, so
+ * in ordinary text one word in twenty is looked at; to search all of it takes as long as to count its tokens.
+ */
+function mayHaveLongRun(chunk: string): boolean {
+  for (let place = RUN_CHARS - 1; place < chunk.length; place += RUN_CHARS) {
+    const kind = kindOf(chunk.charCodeAt(place));
+    if (kind === 'digit') continue;
+    let from = place;
+    while (from > 0 && kindOf(chunk.charCodeAt(from - 1)) === kind) from -= 1;
+    let to = place + 1;
+    while (to < chunk.length && kindOf(chunk.charCodeAt(to)) === kind) to += 1;
+    const isCertain =
+      kind !== null && isAsciiAt(chunk, from - 1) && isAsciiAt(chunk, to) && to - from < RUN_CHARS;
+    if (!isCertain) return true;
+  }
+  return false;
+}
+
+/** True beyond the ends, too. */
+function isAsciiAt(text: string, at: number): boolean {
+  return at < 0 || at >= text.length || text.charCodeAt(at) <= 0x7f;
+}
+
 function countChunk(count: CountTokens, chunk: string): number {
+  if (!mayHaveLongRun(chunk)) return count(chunk);
   let tokens = 0;
   let start = 0;
   for (const run of chunk.matchAll(LONG_RUN)) {

@@ -55,13 +55,14 @@ function safeError(error: Error, clean: Clean, depth = 0): SafeError {
   };
 }
 
-function safeFields(fields: LogFields, clean: Clean): readonly (readonly [string, SafeValue])[] {
-  const safe: [string, SafeValue][] = [];
-  for (const [name, value] of Object.entries(fields)) {
+function safeFields(fields: LogFields, clean: Clean): Readonly<Record<string, SafeValue>> {
+  const safe: Record<string, SafeValue> = {};
+  for (const name of Object.keys(fields)) {
+    const value = fields[name];
     if (value === undefined) continue;
-    if (typeof value === 'string') safe.push([name, isSecretName(name) ? REDACTED : clean(value)]);
-    else if (value instanceof Error) safe.push([name, safeError(value, clean)]);
-    else safe.push([name, value]);
+    if (typeof value === 'string') safe[name] = isSecretName(name) ? REDACTED : clean(value);
+    else if (value instanceof Error) safe[name] = safeError(value, clean);
+    else safe[name] = value;
   }
   return safe;
 }
@@ -72,7 +73,7 @@ function jsonLine({ atMs, level, message, fields }: LogEntry, clean: Clean): str
     level,
     message: clean(message),
     // Nested, so that no field can take the place of `time`, `level` or `message`.
-    fields: Object.fromEntries(safeFields(fields, clean)),
+    fields: safeFields(fields, clean),
   };
   return escapeUnsafe(JSON.stringify(entry));
 }
@@ -104,7 +105,7 @@ function prettyLine(
   const colored = hasColors ? `\u001b[${COLORS[level]}m${word}\u001b[39m` : word;
   const head = [new Date(atMs).toISOString(), colored, escapeUnsafe(clean(message))];
   const below: string[] = [];
-  for (const [name, value] of safeFields(fields, clean)) {
+  for (const [name, value] of Object.entries(safeFields(fields, clean))) {
     if (value !== null && typeof value === 'object') below.push(...prettyError(name, value));
     else head.push(`${name}=${prettyValue(value)}`);
   }

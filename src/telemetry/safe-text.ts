@@ -18,9 +18,9 @@ const SECRETS: readonly (readonly [RegExp, string])[] = [
   [/(:\/\/)[^\s/@]+@/g, `$1${REDACTED}@`],
 ];
 
-/** A quick look that lets ordinary text pass without trying every shape on it. */
+/** A quick look that lets ordinary text, ids and model names among it, pass without trying every shape on it. */
 const MAYBE_SECRET =
-  /[a-z0-9][-_][\w-]{8}|AIza|bearer|basic|key|authorization|access_token|secret|password|@/i;
+  /\b(?:sk|pk|rk|xai|pplx|nvapi)-|\b(?:gsk|hf|ghp|github_pat|r8)_|AIza|bearer|basic|key|authorization|access_token|secret|password|@/i;
 
 /** Replaces what looks like a credential, and every one of `known`, which are the credentials that are configured. */
 export function redact(text: string, known: readonly string[] = []): string {
@@ -31,12 +31,21 @@ export function redact(text: string, known: readonly string[] = []): string {
   return safe;
 }
 
+/** Names of fields are written in the code, so they are few. */
+const secretNames = new Map<string, boolean>();
+
 /** True for the name of a field whose value is a credential, whatever that looks like. */
 export function isSecretName(name: string): boolean {
-  return /(api[-_]?key|authorization|password|secret|token)$/i.test(name);
+  let isSecret = secretNames.get(name);
+  if (isSecret === undefined) {
+    isSecret = /(api[-_]?key|authorization|password|secret|token)$/i.test(name);
+    secretNames.set(name, isSecret);
+  }
+  return isSecret;
 }
 
 /** Control and format characters (terminal escapes, bidirectional overrides), line separators, halves of surrogates. */
+const PRINTABLE = /^[\x20-\x7e]*$/;
 const UNSAFE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Cs}]/gu;
 const SHORT_ESCAPES: Readonly<Record<string, string>> = { '\n': '\\n', '\r': '\\r', '\t': '\\t' };
 
@@ -52,7 +61,8 @@ function escapeCharacter(character: string): string {
  * its own or speak to the terminal that shows it. The escapes are also JSON's, so JSON stays JSON.
  */
 export function escapeUnsafe(text: string): string {
-  return text.replace(UNSAFE, escapeCharacter);
+  // Nearly every line is plain ASCII, which this sees ten times as fast as a search for Unicode properties.
+  return PRINTABLE.test(text) ? text : text.replace(UNSAFE, escapeCharacter);
 }
 
 /** Cuts text to about `most` characters and says how many are missing. */

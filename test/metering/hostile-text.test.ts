@@ -89,6 +89,20 @@ describe('long runs', () => {
     }, `x${fox}`);
   });
 
+  it('are cut wherever they begin, whatever stands around them', () => {
+    for (const unit of ['x', ' ', '-', 'é', '中', '😀']) {
+      for (const before of ['word ', 'naïve ', '12 ', '预算 ']) {
+        for (let start = 0; start < 140; start += 1) {
+          const text = `${before.repeat(40).slice(0, start)}${unit.repeat(129)}; the end`;
+          const pieces: string[] = [];
+          countInPieces((piece) => pieces.push(piece), text);
+          expect(pieces.join('')).toBe(text);
+          expect(pieces.some((piece) => piece.includes(unit.repeat(129)))).toBe(false);
+        }
+      }
+    }
+  });
+
   it('of ordinary prose change nothing, however long it is', () => {
     const prose =
       'It was a bright cold day in April, and the clocks — all 13 of them — said "no". '.repeat(
