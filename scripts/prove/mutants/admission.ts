@@ -66,8 +66,8 @@ export const ADMISSION_MUTANTS: readonly Mutant[] = [
   mutant(
     'the lowered maximum is not sent',
     'src/http/attempt.ts',
-    '        maxOutputTokens,\n        signal',
-    '        maxOutputTokens: null,\n        signal',
+    '        maxOutputTokens,\n        inputTokens',
+    '        maxOutputTokens: null,\n        inputTokens',
   ),
   mutant(
     'the cap of a routing policy is ignored',
