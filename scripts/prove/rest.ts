@@ -73,7 +73,8 @@ function checkAudit({ life, disk, verdict }: World, isThorough: boolean): void {
     verdict.check(
       report.drift === 0 &&
         (report.problems ?? []).length === 0 &&
-        report.recomputation?.mismatches.length === 0,
+        report.recomputation?.mismatches.length === 0 &&
+        report.recomputation.notRecomputable === 0,
       () => `verify: ${JSON.stringify(report)}`,
     );
   }

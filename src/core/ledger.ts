@@ -56,6 +56,9 @@ export class LedgerUnavailable extends Error {
   }
 }
 
+/** In the note of a metered charge: the count came out above the hold, and the hold was charged. */
+export const CUT_AT_HOLD = 'counted above the hold';
+
 export interface Charge {
   readonly amount: NanoUsd;
   /** The exact cost in pico-dollars, as decimal digits. */

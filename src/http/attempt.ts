@@ -2,7 +2,7 @@
  * One attempt, from its hold to the end of its answer. Whatever happens in between, the hold ends exactly once:
  * settled with what the call cost, released where nothing was sent or billed, or in suspense where nobody knows.
  */
-import type { Charge } from '../core/ledger.ts';
+import { CUT_AT_HOLD, type Charge } from '../core/ledger.ts';
 import { UpstreamFailure, type UpstreamAnswer } from '../core/upstream.ts';
 import { failureOf, isRetriable, type AttemptFailure, type KeptAnswer } from './attempt-failure.ts';
 import type { CallContext, StartedAttempt } from './call-context.ts';
@@ -256,7 +256,7 @@ export class Attempt {
       const { charge, isCut } = chargeOfAnswer(prices, plan, reader, tokens);
       const notes = [
         ...(end === 'complete' ? [] : [`answer ${end}`]),
-        ...(isCut ? ['counted above the hold'] : []),
+        ...(isCut ? [CUT_AT_HOLD] : []),
       ];
       return this.#settle(charge, notes.length > 0 ? notes.join(', ') : undefined);
     }

@@ -5,7 +5,13 @@
  * stand in one place, and what differs here was changed in the file. That the arithmetic itself is right is shown by
  * tests that compute with fractions of their own.
  */
-import type { KeptPrice, LedgerEntry, Mismatch, Recomputation } from '../core/ledger.ts';
+import {
+  CUT_AT_HOLD,
+  type KeptPrice,
+  type LedgerEntry,
+  type Mismatch,
+  type Recomputation,
+} from '../core/ledger.ts';
 import {
   formatPicoUsd,
   formatUsdExact,
@@ -85,13 +91,13 @@ export class Recomputer {
   }
 
   #expected({ entry, held }: Charged): PicoUsd | null {
-    const { basis, usage, priceId } = entry;
+    const { basis, usage, priceId, note } = entry;
     if (basis === 'assumed') return held === null ? null : toPico(held);
     const price = this.#prices.get(priceId ?? '')?.price;
     if (price === undefined || usage === null) return null;
     const cost = this.#costOf(price, usage);
-    if (basis === 'provider') return cost;
-    // A count of the gateway's own is charged up to the hold and no further.
+    // A count of the gateway's own that came out above the hold says so.
+    if (basis === 'provider' || note?.includes(CUT_AT_HOLD) !== true) return cost;
     if (held === null) return null;
     return roundUpToNano(cost) > held ? toPico(held) : cost;
   }

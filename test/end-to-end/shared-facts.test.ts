@@ -60,6 +60,11 @@ async function eventuallySettled(): Promise<void> {
   if (budget !== undefined) await untilNothingIsHeld(nexus);
 }
 
+/** Of a stream the cost comes behind the body. */
+function costOf(usd: string, stream: boolean): Readonly<Record<string, string>> {
+  return stream ? {} : { 'x-nexus-cost-actual': usd, 'x-nexus-cost-basis': 'provider' };
+}
+
 function nexusHeaders(answer: Response): Readonly<Record<string, string>> {
   const headers: Record<string, string> = {};
   for (const [name, value] of answer.headers)
@@ -76,6 +81,7 @@ describe.each([false, true])('the headers of an answer (stream: %s)', (stream) =
       'x-nexus-backend-type': 'cloud',
       'x-nexus-route-reason': 'capability-match',
       'x-nexus-cost-estimated': '0.0007',
+      ...costOf('0.00068', stream),
       // Figures of a whole answer include itself; those of a stream are sent before it is charged.
       'x-nexus-budget-status': stream ? 'Normal' : 'SoftLimit',
       'x-nexus-budget-utilization': stream ? '0.0' : '50.0',
@@ -88,6 +94,7 @@ describe.each([false, true])('the headers of an answer (stream: %s)', (stream) =
       'x-nexus-backend-type': 'local',
       'x-nexus-route-reason': 'budget-soft-limit',
       'x-nexus-cost-estimated': '0.0000',
+      ...costOf('0', stream),
       'x-nexus-fallback-model': LOCAL,
       'x-nexus-budget-status': 'SoftLimit',
       'x-nexus-budget-utilization': '50.0',
@@ -115,6 +122,7 @@ describe.each([false, true])('the headers of an answer (stream: %s)', (stream) =
       'x-nexus-backend-type': 'cloud',
       'x-nexus-route-reason': 'capability-match',
       'x-nexus-cost-estimated': '0.0007',
+      ...costOf('0.00068', stream),
     });
     // Neither a budget nor a price: nothing is estimated.
     expect(nexusHeaders(await ask(stream, LOCAL))).toEqual({

@@ -68,7 +68,7 @@ describe.each(['memory', 'sqlite'])('prices in a ledger in %s', (kind) => {
 
     expect(new Set(priceIds()).size).toBe(6);
     expect(books.ledger.prices()).toHaveLength(6);
-    expect(books.ledger.prices().map(({ id }) => id)).toEqual([...new Set(priceIds())].toSorted());
+    expect(new Set(books.ledger.prices().map(({ id }) => id))).toEqual(new Set(priceIds()));
   });
 
   it('names the price and the route in every entry of a hold', () => {
@@ -80,7 +80,7 @@ describe.each(['memory', 'sqlite'])('prices in a ledger in %s', (kind) => {
 
     expect(route).toBe('chat');
     expect(ledger.entries({ limit: 9 }).map((entry) => [entry.priceId, entry.route])).toEqual(
-      Array(4).fill([priceId, 'chat']),
+      Array.from({ length: 4 }, () => [priceId, 'chat']),
     );
   });
 
@@ -166,7 +166,7 @@ describe('the prices in a ledger file', () => {
 
     const entries = ledger.entries({ limit: 100, afterSeq: 0 });
     expect(entries.slice(0, 8).map(({ priceId, route }) => [priceId, route])).toEqual(
-      Array(8).fill([null, null]),
+      Array.from({ length: 8 }, () => [null, null]),
     );
     expect(entries.slice(8)).toMatchObject([
       { kind: 'hold', priceId: ledger.prices()[0]?.id, route: 'chat' },

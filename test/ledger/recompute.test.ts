@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
-import type { AuditReport, Charge } from '../../src/core/ledger.ts';
+import { CUT_AT_HOLD, type AuditReport, type Charge } from '../../src/core/ledger.ts';
 import { roundUpToNano, toPico } from '../../src/core/money.ts';
 import type { Price } from '../../src/core/prices.ts';
 import { NO_USAGE, type TokenUsage } from '../../src/core/usage.ts';
@@ -78,8 +78,8 @@ describe('recomputing charges', () => {
     const metered: Charge = { ...charged(USAGE), basis: 'metered' };
     const whole = { amount: 9000, exactPico: toPico(9000).toString() };
     ledger.settle(hold(90_000), charged(USAGE)); // entries 1, 2
-    ledger.settle(hold(90_000), metered); // 3, 4
-    ledger.settle(hold(9000), { ...metered, ...whole }, 'counted above the hold'); // 5, 6
+    ledger.settle(hold(90_000), metered, CUT_AT_HOLD); // 3, 4
+    ledger.settle(hold(9000), { ...metered, ...whole }, CUT_AT_HOLD); // 5, 6
     ledger.settle(hold(9000), { ...charged(USAGE), ...whole, basis: 'assumed' }); // 7, 8
     ledger.settle(hold(90_000), charged({ ...USAGE, reportedCostUsd: '0.0001234567891' })); // 9, 10
     const late = hold(90_000); // 11
@@ -170,6 +170,14 @@ describe('recomputing charges', () => {
     [
       'a metered charge that was not cut at the hold',
       "UPDATE entry SET basis = 'provider' WHERE seq = 6",
+      [
+        [6, 'exact cost'],
+        [6, 'charge'],
+      ],
+    ],
+    [
+      'a metered charge that was cut and does not say so',
+      'UPDATE entry SET note = NULL WHERE seq = 6',
       [
         [6, 'exact cost'],
         [6, 'charge'],
@@ -269,11 +277,12 @@ describe('recomputing charges', () => {
     const metered: Charge = { ...charged(USAGE), basis: 'metered' };
     const assumed: Charge = { ...charged(USAGE), basis: 'assumed' };
     store.fault = 'append';
-    const lost = [hold(90_000), hold(90_000), hold(90_000)] as const;
+    const lost = [hold(90_000), hold(90_000), hold(90_000), hold(90_000)] as const;
     endTurn();
     ledger.settle(lost[0], charged(USAGE));
     ledger.settle(lost[1], metered);
     ledger.settle(lost[2], assumed);
+    ledger.settle(lost[3], metered, CUT_AT_HOLD);
     store.fault = 'none';
     clock.advance(100);
     ledger.settle(lost[0], charged({ ...USAGE, output: 14 }));
@@ -281,7 +290,7 @@ describe('recomputing charges', () => {
     expect(november()).toMatchObject({
       drift: 0,
       problems: [],
-      recomputation: { recomputed: 2, notRecomputable: 2, mismatches: [] },
+      recomputation: { recomputed: 3, notRecomputable: 2, mismatches: [] },
     });
   });
 

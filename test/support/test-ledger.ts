@@ -44,7 +44,7 @@ export function testLedger(
   store: LedgerStore,
   clock = new HandClock(),
   firstId = 1,
-  more: Pick<LedgerOptions, 'costOf'> = {},
+  arithmetic: Pick<LedgerOptions, 'costOf'> = {},
 ) {
   const log = recordingLog();
   const alarms: LedgerAlarm[] = [];
@@ -58,7 +58,7 @@ export function testLedger(
     log,
     scheduleFlush: (flush) => turn.push(flush),
     onAlarm: (alarm) => alarms.push(alarm),
-    ...more,
+    ...arithmetic,
   });
   /** Ends a turn of the event loop: what it left to do is done. */
   function endTurn(): void {

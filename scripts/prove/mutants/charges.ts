@@ -116,4 +116,16 @@ export const CHARGE_MUTANTS: readonly Mutant[] = [
     "ledger.release(hold.id, 'never sent: the client left first');",
     '',
   ),
+  mutant(
+    'the price behind a charge is not kept',
+    'src/http/choose-attempt.ts',
+    '      price: plan.price,\n',
+    '',
+  ),
+  mutant(
+    'the usage that is kept is not the one that was charged',
+    'src/http/settlement.ts',
+    'exactPico: exact.toString(), basis, usage };',
+    'exactPico: exact.toString(), basis, usage: { ...usage, cachedInput: 0 } };',
+  ),
 ];
