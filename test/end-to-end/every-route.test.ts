@@ -20,7 +20,13 @@ const UNMETERED: Readonly<Record<string, string>> = {
   '/admin/clock': 'moves a clock, and asks nobody',
 };
 /** What must be metered at least: a reader of the app that finds no routes would find no fault either. */
-const METERED = ['/v1/chat/completions', '/v1/completions', '/v1/embeddings', '/v1/messages'];
+const METERED = [
+  '/v1/chat/completions',
+  '/v1/completions',
+  '/v1/embeddings',
+  '/v1/messages',
+  '/v1/responses',
+];
 
 const MODELS = ['gpt-4o-mini', 'claude-sonnet-4-5', 'llama3', 'nomic-embed-text'];
 

@@ -49,6 +49,10 @@ export class ResponsesChatStreamReader implements AnswerReader {
     return this.#chat.usage();
   }
 
+  startedUsage(): TokenUsage | null {
+    return this.#chat.startedUsage?.() ?? null;
+  }
+
   isComplete(): boolean {
     return this.#chat.isComplete();
   }
