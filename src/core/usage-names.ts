@@ -1,13 +1,9 @@
 /** Usage in the words of the wire: of the ledger's route, of exports, and of traffic that is read back. */
 import type { TokenUsage } from './usage.ts';
 
-type Kind = keyof TokenUsage;
-type TextKind = {
-  [K in Kind]-?: TokenUsage[K] extends string | undefined ? K : never;
-}[Kind];
-type CountKind = Exclude<Kind, TextKind>;
+type Tokens = Omit<TokenUsage, 'reportedCostUsd'>;
 
-/** All of a usage has a name here, or this does not compile. New ones come last: a column keeps its place. */
+/** Every kind of tokens has a name here, or this does not compile. New ones come last: a column keeps its place. */
 const NAMES = {
   input: 'input_tokens',
   cachedInput: 'cached_input_tokens',
@@ -17,21 +13,15 @@ const NAMES = {
   output: 'output_tokens',
   reasoning: 'reasoning_tokens',
   outputAudio: 'output_audio_tokens',
-  reportedCostUsd: 'reported_cost_usd',
-} as const satisfies Readonly<Record<Kind, string>>;
+} as const satisfies Readonly<Record<keyof Tokens, string>>;
 
-/** What of it is no count. */
-const TEXTS: Readonly<Record<TextKind, true>> = { reportedCostUsd: true };
+/** Each kind with its name. */
+export const TOKEN_NAMES = Object.entries(NAMES) as readonly (readonly [keyof Tokens, string])[];
 
-/** Each part of a usage with its name. */
-export const USAGE_NAMES = Object.entries(NAMES) as readonly (readonly [Kind, string])[];
-
-/** The counts among them. */
-export const COUNT_NAMES = USAGE_NAMES.filter(
-  (named): named is readonly [CountKind, string] => !Object.hasOwn(TEXTS, named[0]),
-);
-
-/** A usage as JSON; null for what the provider does not tell. */
+/** A usage as JSON. A kind that was not known yet when an entry was made is 0 in it. */
 export function usageJson(usage: TokenUsage): Readonly<Record<string, number | string | null>> {
-  return Object.fromEntries(USAGE_NAMES.map(([kind, name]) => [name, usage[kind] ?? null]));
+  return {
+    ...Object.fromEntries(TOKEN_NAMES.map(([kind, name]) => [name, usage[kind] ?? 0])),
+    reported_cost_usd: usage.reportedCostUsd ?? null,
+  };
 }

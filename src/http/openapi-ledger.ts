@@ -1,5 +1,5 @@
 /** The ledger's part of the OpenAPI document. */
-import { COUNT_NAMES } from '../core/usage-names.ts';
+import { TOKEN_NAMES } from '../core/usage-names.ts';
 
 type Json = Readonly<Record<string, unknown>>;
 
@@ -16,7 +16,7 @@ const USAGE: Json = {
   type: ['object', 'null'],
   description: 'Tokens by kind; the other kinds are parts of input_tokens and output_tokens',
   properties: {
-    ...Object.fromEntries(COUNT_NAMES.map(([, name]) => [name, count])),
+    ...Object.fromEntries(TOKEN_NAMES.map(([, name]) => [name, count])),
     reported_cost_usd: orNull(text, 'What the provider said the call cost; it then is the charge'),
   },
 };

@@ -1,5 +1,5 @@
 import { open, rename, rm } from 'node:fs/promises';
-import { USAGE_NAMES } from '../../core/usage-names.ts';
+import { TOKEN_NAMES } from '../../core/usage-names.ts';
 import type { Answer } from '../answer.ts';
 import { command } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
@@ -30,7 +30,7 @@ const ENTRY_FIELDS = [
   'price_id',
   'note',
 ] as const;
-const USAGE_FIELDS = USAGE_NAMES.map(([, name]) => name);
+const USAGE_FIELDS = ['reported_cost_usd', ...TOKEN_NAMES.map(([, name]) => name)];
 const COLUMNS = [...ENTRY_FIELDS, ...USAGE_FIELDS];
 
 type Write = (text: string) => Promise<void>;

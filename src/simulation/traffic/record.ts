@@ -1,5 +1,5 @@
 /** One record of a file: its fields by name, read as what they should be, with errors that name the place. */
-import { COUNT_NAMES } from '../../core/usage-names.ts';
+import { TOKEN_NAMES } from '../../core/usage-names.ts';
 import { NO_USAGE, type TokenUsage } from '../../core/usage.ts';
 import { parseInstant } from './instants.ts';
 import { TrafficError } from './traffic-request.ts';
@@ -114,16 +114,12 @@ export class TrafficRecord {
 
   /** Usage in the names of Nexus's own exports. Only input and output have to be there. */
   usage(): TokenUsage {
-    const counts = COUNT_NAMES.filter(([kind, name]) => isTotal(kind) || this.has(name));
-    return {
-      ...NO_USAGE,
-      ...Object.fromEntries(counts.map(([kind, name]) => [kind, this.tokens(name)])),
-    };
+    const kinds = TOKEN_NAMES.map(([kind, name]) => {
+      const isTotal = kind === 'input' || kind === 'output';
+      return [kind, this.tokens(name, isTotal ? undefined : 0)];
+    });
+    return { ...NO_USAGE, ...Object.fromEntries(kinds) };
   }
-}
-
-function isTotal(kind: keyof TokenUsage): boolean {
-  return kind === 'input' || kind === 'output';
 }
 
 /** Digits, with a `.0` that spreadsheets and data frames add to whole numbers. */
