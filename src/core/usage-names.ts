@@ -25,8 +25,8 @@ const NAMES = {
 /** Each kind with its name. */
 export const COUNT_NAMES = Object.entries(NAMES) as readonly (readonly [keyof Counts, string])[];
 
-/** How a call was served, and what its provider said it cost. */
-export const SERVICE_NAMES = ['speed', 'region', 'reported_cost_usd'] as const;
+/** How a call was served. */
+export const SERVICE_NAMES = ['speed', 'region'] as const;
 
 /** A usage as JSON. Null is what the provider did not tell, which for images is not the same as 0. */
 export function usageJson(usage: TokenUsage): Readonly<Record<string, number | string | null>> {

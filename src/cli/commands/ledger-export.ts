@@ -30,7 +30,11 @@ const ENTRY_FIELDS = [
   'price_id',
   'note',
 ] as const;
-const USAGE_FIELDS = [...SERVICE_NAMES, ...COUNT_NAMES.map(([, name]) => name)];
+const USAGE_FIELDS = [
+  'reported_cost_usd',
+  ...COUNT_NAMES.map(([, name]) => name),
+  ...SERVICE_NAMES,
+];
 const COLUMNS = [...ENTRY_FIELDS, ...USAGE_FIELDS];
 
 type Write = (text: string) => Promise<void>;
