@@ -5,7 +5,6 @@
 import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { periodAt, type BillingCycle } from './core/billing-period.ts';
-import type { Clock } from './core/clock.ts';
 import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
 import type { Settings } from './core/settings.ts';
@@ -68,11 +67,13 @@ const CALENDAR_MONTH: BillingCycle = { billingCycleDay: 1, timezone: 'UTC' };
 const FIRST_PROBE_MS = 1500;
 /** After the drain time, for holds of given-up attempts to end. */
 const GIVE_UP_MS = 1000;
+/** How long a charge may wait for the commit of the next hold, before it gets one of its own. */
+const CHARGE_WAITS_MS = 10;
 
 function openBooks(
   settings: Settings,
   cycle: BillingCycle,
-  clock: Clock,
+  { clock, ioClock }: Clocks,
   log: ClosableLog,
 ): OpenLedger {
   const store = openStore(settings.ledger.path);
@@ -86,6 +87,7 @@ function openBooks(
       period: last !== undefined && last.endsAtMs <= nowMs ? last : periodAt(nowMs, cycle),
       newId: () => timedId('hold'),
       log,
+      scheduleLater: (flush) => ioClock.setTimeout(flush, CHARGE_WAITS_MS),
     });
     const { budget } = settings.routing;
     ledger.setBudget(
@@ -167,7 +169,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   const clocks = createClocks(settings, options.startAtMs);
   const { clock, ioClock } = clocks;
   const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
-  const ledger = openBooks(settings, cycle, clock, log);
+  const ledger = openBooks(settings, cycle, clocks, log);
   closers.add(() => ledger.close());
   const tokens = createTokenCounter({ log });
   closers.add(() => tokens.close());

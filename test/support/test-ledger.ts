@@ -4,7 +4,7 @@ import type { Charge, Hold, HoldRequest } from '../../src/core/ledger.ts';
 import { toPico, type NanoUsd } from '../../src/core/money.ts';
 import { NO_USAGE } from '../../src/core/usage.ts';
 import type { LedgerAlarm } from '../../src/ledger/holds.ts';
-import { openLedger, type OpenLedger } from '../../src/ledger/ledger.ts';
+import { openLedger, type LedgerOptions, type OpenLedger } from '../../src/ledger/ledger.ts';
 import type { LedgerStore } from '../../src/ledger/store.ts';
 import { HandClock } from './hand-clock.ts';
 import { recordingLog } from './recording-log.ts';
@@ -40,7 +40,12 @@ export function charge(amount: NanoUsd, more: Partial<Charge> = {}): Charge {
 }
 
 /** A ledger whose time and turns of the event loop are moved by the test. */
-export function testLedger(store: LedgerStore, clock = new HandClock(), firstId = 1) {
+export function testLedger(
+  store: LedgerStore,
+  clock = new HandClock(),
+  firstId = 1,
+  more: Pick<LedgerOptions, 'scheduleLater'> = {},
+) {
   const log = recordingLog();
   const alarms: LedgerAlarm[] = [];
   let turn: (() => void)[] = [];
@@ -53,6 +58,7 @@ export function testLedger(store: LedgerStore, clock = new HandClock(), firstId 
     log,
     scheduleFlush: (flush) => turn.push(flush),
     onAlarm: (alarm) => alarms.push(alarm),
+    ...more,
   });
   /** Ends a turn of the event loop: what it left to do is done. */
   function endTurn(): void {
