@@ -77,11 +77,13 @@ const CALENDAR_MONTH: BillingCycle = { billingCycleDay: 1, timezone: 'UTC' };
 const FIRST_PROBE_MS = 1500;
 /** After the drain time, for holds of given-up attempts to end. */
 const GIVE_UP_MS = 1000;
+/** How long a charge may wait for the commit of the next hold, before it gets one of its own. */
+const CHARGE_WAITS_MS = 10;
 
 function openBooks(
   settings: Settings,
   cycle: BillingCycle,
-  clock: Clock,
+  { clock, ioClock }: Clocks,
   log: ClosableLog,
 ): OpenLedger {
   const store = openStore(settings.ledger.path);
@@ -95,6 +97,7 @@ function openBooks(
       period: last !== undefined && last.endsAtMs <= nowMs ? last : periodAt(nowMs, cycle),
       newId: () => timedId('hold'),
       log,
+      scheduleLater: (flush) => ioClock.setTimeout(flush, CHARGE_WAITS_MS),
     });
     const { budget } = settings.routing;
     ledger.setBudget(
@@ -199,7 +202,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   const clocks = createClocks(settings, options.startAtMs);
   const { clock, ioClock } = clocks;
   const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
-  const ledger = openBooks(settings, cycle, clock, log);
+  const ledger = openBooks(settings, cycle, clocks, log);
   closers.add(() => ledger.close());
   const counting = startCounting(log, ledger);
   closers.add(() => counting.tokens.close());

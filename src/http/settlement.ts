@@ -67,7 +67,7 @@ export function chargeOfAnswer(
   const metered = meteredUsage(plan, reader, tokens, started);
   const charge = chargeFor(book, plan, metered, 'metered');
   if (charge.amount <= plan.hold) return { charge, isCut: false };
-  const said = started === null ? null : chargeFor(book, plan, started, 'provider');
+  const said = started === null ? null : chargeFor(book, plan, started, 'metered');
   return said !== null && said.amount > plan.hold
     ? { charge: said, isCut: false }
     : { charge: { ...charge, ...inFull(plan) }, isCut: true };

@@ -33,6 +33,8 @@ export interface CommitQueueOptions {
   readonly log: Log;
   /** Runs a function once, soon, after the work of this turn. */
   readonly scheduleFlush: (flush: () => void) => void;
+  /** The same for entries that nobody waits for, which may share a commit with later ones; null: they wait for none. */
+  readonly scheduleLater: ((flush: () => void) => void) | null;
   readonly seenAtMs: () => number;
   /** A checkpoint that should be stored with the next batch, or null. */
   readonly checkpoint: () => Checkpoint | null;
@@ -72,6 +74,7 @@ export class CommitQueue {
   #queuedEver = 0;
   #waiters: Waiter[] = [];
   #isScheduled = false;
+  #isLaterScheduled = false;
   #failure: Failure | null = null;
   #doubt: Doubt | null = null;
 
@@ -102,7 +105,9 @@ export class CommitQueue {
   push(entry: PendingEntry): void {
     this.#entries.push(entry);
     this.#queuedEver += 1;
-    this.#schedule();
+    const { scheduleLater } = this.#options;
+    if (scheduleLater === null) this.#schedule();
+    else this.#scheduleLater(scheduleLater);
   }
 
   pushPeriod(period: StoredPeriod): void {
@@ -125,6 +130,7 @@ export class CommitQueue {
     // Whoever awaits it is told. Somebody who does not must not bring the process down by an unhandled rejection.
     waiter.promise.catch(() => undefined);
     this.#waiters.push(waiter);
+    this.#schedule();
     return waiter.promise;
   }
 
@@ -152,10 +158,23 @@ export class CommitQueue {
     this.#isScheduled = true;
     this.#options.scheduleFlush(() => {
       this.#isScheduled = false;
-      if (this.#failure !== null || !this.#hasWork()) return;
-      this.#storeNext();
-      if (this.#hasWork()) this.#schedule();
+      this.#storeScheduled();
     });
+  }
+
+  #scheduleLater(scheduleLater: (flush: () => void) => void): void {
+    if (this.#isScheduled || this.#isLaterScheduled || this.#failure !== null) return;
+    this.#isLaterScheduled = true;
+    scheduleLater(() => {
+      this.#isLaterScheduled = false;
+      this.#storeScheduled();
+    });
+  }
+
+  #storeScheduled(): void {
+    if (this.#failure !== null || !this.#hasWork()) return;
+    this.#storeNext();
+    if (this.#hasWork()) this.#schedule();
   }
 
   #storeNext(): void {

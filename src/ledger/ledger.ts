@@ -48,6 +48,11 @@ export interface LedgerOptions {
   readonly costOf?: CostOf;
   /** Runs a function once the present turn of the event loop is done. Left out: `setImmediate`. */
   readonly scheduleFlush?: (flush: () => void) => void;
+  /**
+   * The same for entries that nobody waits for: charges, above all. Each commit costs an fsync, and a charge that a crash
+   * takes leaves its hold in suspense, which counts as spending. Left out: as `scheduleFlush`.
+   */
+  readonly scheduleLater?: (flush: () => void) => void;
   readonly onAlarm?: (alarm: LedgerAlarm) => void;
 }
 
@@ -123,6 +128,7 @@ class StoredLedger implements OpenLedger {
       clock,
       log,
       scheduleFlush,
+      scheduleLater: options.scheduleLater ?? null,
       seenAtMs: () => this.#now(),
       checkpoint: () => this.#trail.toStore(),
       takeBack: (queued) => this.#holds.takeBack(queued),

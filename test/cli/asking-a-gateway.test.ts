@@ -326,10 +326,10 @@ describe('commands that ask a running gateway', () => {
     expect(code).toBe(0);
     expect(stdout).toBe(
       [
-        'seq,kind,time,billing_month,hold_id,request_id,attempt,route,backend,backend_type,model,held_usd,suspense_usd,settled_usd,excess_usd,basis,exact_pico_usd,exact_cost_usd,price_version,price_id,note,reported_cost_usd,input_tokens,cached_input_tokens,cache_write_tokens,cache_write_1h_tokens,input_audio_tokens,output_tokens,reasoning_tokens,output_audio_tokens,input_image_tokens,output_image_tokens,web_searches,file_searches,search_sources,web_fetches,code_executions,speed,region',
-        '1,charge,2026-11-10T12:00:00.123Z,2026-11,h1,r1,1,chat,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,,10,0,0,0,0,7,0,0,,,,,,,,,',
-        '2,charge,2026-11-10T12:00:00.123Z,2026-11,h2,r2,1,chat,there,cloud,"odd, ""quoted""\nname",-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,0.0042,10,0,0,0,0,7,0,0,,,,,,,,,',
-        '3,charge,2026-11-10T12:00:00.123Z,2026-11,h3,r3,1,chat,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,,,,,,,,,,,,,,,,,,',
+        'seq,kind,time,billing_month,hold_id,request_id,attempt,route,backend,backend_type,model,held_usd,suspense_usd,settled_usd,excess_usd,basis,exact_pico_usd,exact_cost_usd,price_version,price_id,note,estimated_input_tokens,reported_cost_usd,input_tokens,cached_input_tokens,cache_write_tokens,cache_write_1h_tokens,input_audio_tokens,output_tokens,reasoning_tokens,output_audio_tokens,input_image_tokens,output_image_tokens,web_searches,file_searches,search_sources,web_fetches,code_executions,speed,region',
+        '1,charge,2026-11-10T12:00:00.123Z,2026-11,h1,r1,1,chat,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,,,10,0,0,0,0,7,0,0,,,,,,,,,',
+        '2,charge,2026-11-10T12:00:00.123Z,2026-11,h2,r2,1,chat,there,cloud,"odd, ""quoted""\nname",-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,,0.0042,10,0,0,0,0,7,0,0,,,,,,,,,',
+        '3,charge,2026-11-10T12:00:00.123Z,2026-11,h3,r3,1,chat,there,cloud,gpt-4-turbo,-0.01,0,0.0042,0,provider,4200000000,0.0042,v1,p1,,,,,,,,,,,,,,,,,,,,',
         '',
       ].join('\r\n'),
     );

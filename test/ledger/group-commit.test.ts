@@ -67,6 +67,49 @@ describe('a commit', () => {
     expect(store.stored).toHaveLength(1);
   });
 
+  describe('of entries that nobody waits for', () => {
+    const later: (() => void)[] = [];
+
+    beforeEach(() => {
+      books.endTurn();
+      later.length = 0;
+      books = testLedger(store, books.clock, 1000, { scheduleLater: (flush) => later.push(flush) });
+      books.ledger.setBudget({ limit: 100_000, enforce: true });
+      store.stored.length = 0;
+    });
+
+    it('is shared with the next hold that is waited for', async () => {
+      const { ledger, hold, endTurn } = books;
+      const first = hold(10);
+      const committed = ledger.committed();
+      endTurn();
+      await committed;
+      ledger.settle(first.id, charge(4));
+      endTurn();
+      expect(kinds()).toEqual([['hold']]);
+
+      hold(20);
+      void ledger.committed();
+      endTurn();
+
+      expect(kinds()).toEqual([['hold'], ['charge', 'hold']]);
+      for (const flush of later) flush();
+      expect(kinds()).toHaveLength(2);
+    });
+
+    it('comes by itself when no hold does, once for all of them', () => {
+      const { ledger, hold } = books;
+      ledger.settle(hold(10).id, charge(4));
+      ledger.release(hold(20).id, 'never sent');
+      expect(kinds()).toEqual([]);
+
+      expect(later).toHaveLength(1);
+      for (const flush of later.splice(0)) flush();
+
+      expect(kinds()).toEqual([['hold', 'charge', 'hold', 'void']]);
+    });
+  });
+
   it('uses the turn of the event loop itself when nothing else is given', async () => {
     const ledger = openLedger({
       store: openStore(':memory:'),

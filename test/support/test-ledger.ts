@@ -44,7 +44,7 @@ export function testLedger(
   store: LedgerStore,
   clock = new HandClock(),
   firstId = 1,
-  arithmetic: Pick<LedgerOptions, 'costOf'> = {},
+  more: Pick<LedgerOptions, 'costOf' | 'scheduleLater'> = {},
 ) {
   const log = recordingLog();
   const alarms: LedgerAlarm[] = [];
@@ -58,7 +58,7 @@ export function testLedger(
     log,
     scheduleFlush: (flush) => turn.push(flush),
     onAlarm: (alarm) => alarms.push(alarm),
-    ...arithmetic,
+    ...more,
   });
   /** Ends a turn of the event loop: what it left to do is done. */
   function endTurn(): void {

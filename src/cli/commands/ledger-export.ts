@@ -29,6 +29,7 @@ const ENTRY_FIELDS = [
   'price_version',
   'price_id',
   'note',
+  'estimated_input_tokens',
 ] as const;
 const USAGE_FIELDS = [
   'reported_cost_usd',
