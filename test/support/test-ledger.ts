@@ -24,7 +24,7 @@ export function holdRequest(amount: NanoUsd, more: Partial<HoldRequest> = {}): H
     model: 'gpt-4-turbo',
     amount,
     priceVersion: 'list 2026-11-01',
-    ...more,
+    ...options,
   };
 }
 
@@ -35,7 +35,7 @@ export function charge(amount: NanoUsd, more: Partial<Charge> = {}): Charge {
     exactPico: toPico(amount).toString(),
     basis: 'provider',
     usage: { ...NO_USAGE, input: 100, output: 10 },
-    ...more,
+    ...options,
   };
 }
 
@@ -44,7 +44,7 @@ export function testLedger(
   store: LedgerStore,
   clock = new HandClock(),
   firstId = 1,
-  more: Pick<LedgerOptions, 'costOf' | 'scheduleLater'> = {},
+  options: Pick<LedgerOptions, 'costOf' | 'scheduleLater'> = {},
 ) {
   const log = recordingLog();
   const alarms: LedgerAlarm[] = [];
@@ -58,7 +58,7 @@ export function testLedger(
     log,
     scheduleFlush: (flush) => turn.push(flush),
     onAlarm: (alarm) => alarms.push(alarm),
-    ...more,
+    ...options,
   });
   /** Ends a turn of the event loop: what it left to do is done. */
   function endTurn(): void {
