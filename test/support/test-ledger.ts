@@ -24,7 +24,7 @@ export function holdRequest(amount: NanoUsd, more: Partial<HoldRequest> = {}): H
     model: 'gpt-4-turbo',
     amount,
     priceVersion: 'list 2026-11-01',
-    ...options,
+    ...more,
   };
 }
 
@@ -35,7 +35,7 @@ export function charge(amount: NanoUsd, more: Partial<Charge> = {}): Charge {
     exactPico: toPico(amount).toString(),
     basis: 'provider',
     usage: { ...NO_USAGE, input: 100, output: 10 },
-    ...options,
+    ...more,
   };
 }
 
