@@ -6,36 +6,30 @@ import { existsSync } from 'node:fs';
 import type { Writable } from 'node:stream';
 import { periodAt, type BillingCycle } from './core/billing-period.ts';
 import type { Clock } from './core/clock.ts';
-import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
+import type { Log } from './core/log.ts';
 import type { Settings } from './core/settings.ts';
+import type { TokenCounter } from './core/tokens.ts';
 import type { Upstream } from './core/upstream.ts';
-import { createClocks, type Clocks } from './control/create-clocks.ts';
+import { Closers } from './control/closers.ts';
+import { createClocks } from './control/create-clocks.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
-import { atMost, waitUntil } from './control/waiting.ts';
-import { dashboardView } from './dashboard/dashboard-view.ts';
-import { inspectedGateway } from './dashboard/inspected-gateway.ts';
-import {
-  createInspector,
-  createInspectorApp,
-  type Inspector,
-} from './dashboard/inspector-routes.ts';
-import { createDashboard } from './dashboard/routes.ts';
-import { createApp, createMetricsApp } from './http/app.ts';
-import { authenticate } from './http/authenticate.ts';
+import { atMost } from './control/waiting.ts';
+import { createInspectorApp } from './dashboard/inspector-routes.ts';
+import { openDoors, type Engine } from './doors.ts';
+import { admitHere } from './http/admission.ts';
 import { listen, type Listener } from './http/listen.ts';
 import { LoadBook } from './http/load-book.ts';
 import { timedId } from './http/request-id.ts';
-import type { Services } from './http/services.ts';
 import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
 import { createPriceBook } from './metering/price-book.ts';
-import { createTokenCounter, type WarmTokenCounter } from './metering/token-counter.ts';
-import { createRouter, type Router } from './routing/router.ts';
-import { startInspection, type Inspection } from './telemetry/inspection.ts';
+import { createTokenCounter } from './metering/token-counter.ts';
+import { createRouter } from './routing/router.ts';
+import { startInspection } from './telemetry/inspection.ts';
 import { createLog, type ClosableLog } from './telemetry/log.ts';
-import { observe, type Observation } from './telemetry/observe.ts';
+import { observe } from './telemetry/observe.ts';
 import { summaryLines } from './telemetry/summary.ts';
 import { createUpstream } from './upstream/create-upstream.ts';
 
@@ -66,8 +60,6 @@ export interface Gateway {
 const CALENDAR_MONTH: BillingCycle = { billingCycleDay: 1, timezone: 'UTC' };
 /** Backends that have not answered by then are learnt of while requests are already served. */
 const FIRST_PROBE_MS = 1500;
-/** After the drain time, for holds of given-up attempts to end. */
-const GIVE_UP_MS = 1000;
 
 function openBooks(
   settings: Settings,
@@ -98,27 +90,6 @@ function openBooks(
   }
 }
 
-/** Closers run in the opposite order of their opening; one that fails does not keep the others from running. */
-class Closers {
-  readonly #closers: (() => Promise<void> | void)[] = [];
-
-  add(closer: () => Promise<void> | void): void {
-    this.#closers.push(closer);
-  }
-
-  async run(): Promise<void> {
-    const errors: unknown[] = [];
-    for (const closer of this.#closers.splice(0).toReversed()) {
-      try {
-        await closer();
-      } catch (error) {
-        errors.push(error);
-      }
-    }
-    if (errors.length > 0) throw errors[0];
-  }
-}
-
 /** Starts a gateway. Rejects with a message for the operator when something can not be opened. */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   const closers = new Closers();
@@ -128,21 +99,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await closers.run().catch(() => undefined);
     throw error;
   }
-}
-
-/** What works behind the doors. */
-interface Engine {
-  readonly options: GatewayOptions;
-  readonly clocks: Clocks;
-  readonly log: ClosableLog;
-  readonly ledger: OpenLedger;
-  readonly tokens: WarmTokenCounter;
-  readonly upstream: Upstream;
-  readonly control: ControlPlane;
-  readonly router: Router;
-  readonly load: LoadBook;
-  readonly observation: Observation;
-  readonly inspection: Inspection;
 }
 
 function openLog({ settings, logStream, warnings = [] }: GatewayOptions): ClosableLog {
@@ -160,6 +116,34 @@ function openLog({ settings, logStream, warnings = [] }: GatewayOptions): Closab
   return log;
 }
 
+function openUpstream(
+  { backends }: Settings,
+  clock: Clock,
+  log: Log,
+  tokens: TokenCounter,
+): Promise<Upstream> {
+  return createUpstream({
+    backends,
+    log,
+    clock,
+    // The simulated backends report what the gateway's own counter counts.
+    countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
+  });
+}
+
+/** What decides about requests: routes, prices, load, and the admission that brings them together. */
+function openAdmission(
+  { routing, backends }: Settings,
+  owned: Pick<Engine, 'log' | 'ledger' | 'control'> & { readonly clock: Clock },
+): Pick<Engine, 'router' | 'prices' | 'load' | 'admission'> {
+  const unknownPrice = routing.budget?.unknownPrice ?? 'conservative';
+  const router = createRouter(routing);
+  const prices = createPriceBook({ backends, unknownPrice, log: owned.log });
+  const load = new LoadBook();
+  const { random } = Math;
+  return { router, prices, load, admission: admitHere({ ...owned, router, prices, load, random }) };
+}
+
 async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
   const { settings, version } = options;
   const log = openLog(options);
@@ -171,13 +155,7 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   closers.add(() => ledger.close());
   const tokens = createTokenCounter({ log });
   closers.add(() => tokens.close());
-  const upstream = await createUpstream({
-    backends: settings.backends,
-    log,
-    clock: ioClock,
-    // The simulated backends report what the gateway's own counter counts.
-    countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
-  });
+  const upstream = await openUpstream(settings, ioClock, log, tokens);
   closers.add(() => upstream.close());
   const inspection = await startInspection({
     now: () => clock.now(),
@@ -203,8 +181,8 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   });
   closers.add(() => control.stop());
   ledger.onTotals((totals) => control.totalsChanged(totals));
-  const router = createRouter(settings.routing);
-  const load = new LoadBook();
+  const deciding = openAdmission(settings, { clock, log, ledger, control });
+  const { router, load } = deciding;
   // In the same turn as the start of the control plane, whose first events come in the next.
   const observation = observe({
     settings,
@@ -221,127 +199,23 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   return {
     options,
     clocks,
+    cycle,
     log,
     ledger,
     tokens,
     upstream,
     control,
-    router,
-    load,
+    ...deciding,
     observation,
     inspection,
   };
 }
 
-interface Gate {
-  isOpen: boolean;
-  readonly giveUp: AbortController;
-}
-
-function servicesOf(engine: Engine, gate: Gate): Services {
-  const { options, clocks, log, ledger, tokens, upstream, control, router, load, observation } =
-    engine;
-  const { settings, version } = options;
-  return {
-    settings,
-    version,
-    clock: clocks.clock,
-    ioClock: clocks.ioClock,
-    movableClock: clocks.movable,
-    log,
-    control,
-    ledger,
-    prices: createPriceBook({
-      backends: settings.backends,
-      unknownPrice: settings.routing.budget?.unknownPrice ?? 'conservative',
-      log,
-    }),
-    tokens,
-    upstream,
-    router,
-    facts: observation.facts,
-    views: observation,
-    load,
-    isOpen: () => gate.isOpen,
-    isLedgerHealthy: () => ledger.isHealthy(),
-    giveUp: gate.giveUp.signal,
-    newRequestId: () => timedId('req'),
-    random: Math.random,
-  };
-}
-
-interface Doors {
-  readonly main: Listener;
-  readonly metrics: Listener | null;
-  readonly closePages: () => void;
-}
-
-function openInspector(engine: Engine): Inspector | null {
-  const { options, clocks, inspection } = engine;
-  const { settings, version } = options;
-  const { journal } = inspection;
-  if (journal === null) return null;
-  const cycle = settings.routing.budget ?? CALENDAR_MONTH;
-  const guard = authenticate(settings.server.apiKey);
-  return createInspector(
-    version,
-    inspectedGateway({ ...engine, ...clocks, cycle, journal, guard }),
-  );
-}
-
-async function openDoors(engine: Engine, services: Services, closers: Closers): Promise<Doors> {
-  const { options, clocks, log, observation } = engine;
-  const { settings, version } = options;
-  const dashboard = createDashboard({
-    view: () => dashboardView({ version, ...observation.frame() }),
-    subscribe: (listener) => observation.subscribe(listener),
-    clock: clocks.ioClock,
-    log,
-    guard: authenticate(settings.server.apiKey),
-  });
-  const inspector = openInspector(engine);
-  if (inspector !== null) dashboard.router.use(inspector.router);
-  const closePages = (): void => {
-    dashboard.close();
-    inspector?.close();
-  };
-  closers.add(closePages);
-  const { host, port } = settings.server;
-  const main = await listen(createApp(services, dashboard.router), host, port);
-  closers.add(() => main.close());
-  const metrics =
-    settings.metrics.port === null
-      ? null
-      : await listen(createMetricsApp(services), host, settings.metrics.port);
-  if (metrics !== null) closers.add(() => metrics.close());
-  return { main, metrics, closePages };
-}
-
-/** Takes no new requests, lets those in flight end, and gives up what has not ended in time. */
-async function drain(
-  { options, clocks, log, load }: Engine,
-  gate: Gate,
-  { main, closePages }: Doors,
-): Promise<void> {
-  gate.isOpen = false;
-  log.info('stopping: no new requests are taken', { inFlight: load.active });
-  closePages();
-  main.refuseNew();
-  const mostMs = options.settings.server.drainTimeoutSeconds * 1000;
-  if (await waitUntil(() => load.active === 0, mostMs, clocks.ioClock)) return;
-  log.warn('the drain time is over: requests in flight are given up', { inFlight: load.active });
-  gate.giveUp.abort();
-  await waitUntil(() => load.active === 0, GIVE_UP_MS, clocks.ioClock);
-}
-
 async function build(options: GatewayOptions, closers: Closers): Promise<Gateway> {
   const engine = await startEngine(options, closers);
   const { log, tokens, control } = engine;
-  const gate: Gate = { isOpen: true, giveUp: new AbortController() };
   await atMost(control.probeAll(), FIRST_PROBE_MS);
-  const doors = await openDoors(engine, servicesOf(engine, gate), closers);
-  const metricsUrl = doors.metrics?.url ?? null;
-  const { url } = doors.main;
+  const { url, metricsUrl, drain: drainAll } = await openDoors(engine, closers);
   // Next to the gateway's own port, so that a page that is left open finds it again after a restart.
   const statelyUrl = await engine.inspection.openStately(Number(new URL(url).port) + 1);
   const policy = control.policy();
@@ -349,14 +223,15 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
   const summary = summaryLines({ ...options, policy, month, url, metricsUrl, statelyUrl });
   for (const line of summary) log.info(line.replace(/ {2,}/, ': '));
   // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
+  // Workers have counters of their own.
   const models = options.settings.backends.flatMap((backend) => backend.models);
-  void tokens.warmUp(models).catch(() => undefined);
+  if (options.settings.server.workers === 1) void tokens.warmUp(models).catch(() => undefined);
   let stopping: Promise<void> | null = null;
   return {
     url,
     metricsUrl,
     summary,
-    stop: () => (stopping ??= drain(engine, gate, doors).then(() => closers.run())),
+    stop: () => (stopping ??= drainAll().then(() => closers.run())),
   };
 }
 

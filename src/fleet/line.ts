@@ -1,0 +1,96 @@
+/** The worker's end of the channel to the primary. */
+import { LedgerUnavailable } from '../core/ledger.ts';
+import { GatewayError } from '../core/errors.ts';
+import type { Admitted } from '../http/admission.ts';
+import type { Answer, AskItem, Item, Refusal, Standing, Up } from './messages.ts';
+import { unpackError } from './packed-error.ts';
+
+export class Line {
+  readonly #send: (message: Up) => void;
+  readonly #asked = new Map<string, PromiseWithResolvers<Admitted | null>>();
+  #items: Item[] = [];
+  #standing: Standing;
+
+  constructor(standing: Standing, send: (message: Up) => void) {
+    this.#standing = standing;
+    this.#send = send;
+  }
+
+  /** As the primary said it last: with the answer to every ask, and after every change that it knows of. */
+  get standing(): Standing {
+    return this.#standing;
+  }
+
+  /** Goes with everything else of this turn of the event loop. */
+  tell(item: Item): void {
+    if (this.#items.length === 0) setImmediate(() => this.flush());
+    this.#items.push(item);
+  }
+
+  /**
+   * Goes at once, behind what was told before. Money is told in this way: the primary then hears of a charge before the
+   * client has the end of its answer and can ask for more.
+   */
+  tellNow(item: Item): void {
+    this.#items.push(item);
+    this.flush();
+  }
+
+  /** Resolves with null when there is no other candidate; rejects with `GatewayError` when there is none at all. */
+  ask(requestId: string, item: AskItem): Promise<Admitted | null> {
+    const asked = Promise.withResolvers<Admitted | null>();
+    this.#asked.set(requestId, asked);
+    this.tell(item);
+    return asked.promise;
+  }
+
+  heard(answers: readonly Answer[], standing: Standing): void {
+    this.#standing = standing;
+    for (const answer of answers) {
+      const asked = this.#asked.get(answer.requestId);
+      this.#asked.delete(answer.requestId);
+      if (asked !== undefined) this.#resolve(asked, answer);
+    }
+  }
+
+  flush(): void {
+    const items = this.#items;
+    this.#items = [];
+    if (items.length > 0) this.#send({ kind: 'items', items });
+  }
+
+  #resolve(asked: PromiseWithResolvers<Admitted | null>, answer: Answer): void {
+    const { requestId } = answer;
+    if (answer.kind === 'none') asked.resolve(null);
+    else if (answer.kind === 'refused') asked.reject(gatewayErrorOf(answer.refusal));
+    else if (answer.kind === 'fault') asked.reject(unpackError(answer.error));
+    else {
+      const { started } = answer;
+      const durable = answer.kind === 'held' ? null : unstored(answer.reason);
+      const next = (attempts: number): Promise<Admitted | null> =>
+        this.ask(requestId, { is: 'askAgain', requestId, attempts });
+      asked.resolve({ started, durable, next });
+    }
+  }
+}
+
+function unstored(reason: string): Promise<void> {
+  const rejected = Promise.reject<void>(new LedgerUnavailable(reason));
+  // Whoever awaits it is told; until then it must not count as a rejection that nobody handles.
+  rejected.catch(() => undefined);
+  return rejected;
+}
+
+function gatewayErrorOf({
+  code,
+  message,
+  param,
+  context,
+  retryAfterSeconds,
+}: Refusal): GatewayError {
+  return new GatewayError(code, message, {
+    ...(param === null ? {} : { param }),
+    ...(context === null ? {} : { context }),
+    ...(retryAfterSeconds === null ? {} : { retryAfterSeconds }),
+  });
+}
