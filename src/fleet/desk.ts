@@ -124,16 +124,16 @@ export class Desk {
     const requestId = item.is === 'ask' ? item.request.id : item.requestId;
     try {
       const admitted = item.is === 'ask' ? this.#admit(item) : this.#admitAgain(item);
-      if (admitted === null) this.#options.answer({ requestId, kind: 'none' });
+      if (admitted === null) this.#options.answer({ id: requestId, kind: 'none' });
       else this.#hold(requestId, admitted);
     } catch (thrown) {
       const error = asGatewayError(thrown);
       const { code, message, param, context, retryAfterSeconds } = error;
       this.#options.answer(
         code === 'internal_error'
-          ? { requestId, kind: 'fault', error: packError(errorOf(thrown)) }
+          ? { id: requestId, kind: 'fault', error: packError(errorOf(thrown)) }
           : {
-              requestId,
+              id: requestId,
               kind: 'refused',
               refusal: { code, message, param, context, retryAfterSeconds },
             },
@@ -167,7 +167,7 @@ export class Desk {
     const send = (): void => {
       if (this.#isAbandoned) return;
       hold.mayBeSent = true;
-      answer({ requestId, kind: 'held', started });
+      answer({ id: requestId, kind: 'held', started });
     };
     if (durable === null) return send();
     durable.then(send, (error: unknown) => {
@@ -175,12 +175,12 @@ export class Desk {
       // The ledger has taken it back.
       this.#holds.delete(id);
       hold.leave();
-      answer({ requestId, kind: 'unstored', started, reason: errorOf(error).message });
+      answer({ id: requestId, kind: 'unstored', started, reason: errorOf(error).message });
     });
   }
 
   #end(item: EndItem): void {
-    const { ledger, log, worker } = this.#options;
+    const { ledger, log, worker, answer } = this.#options;
     const { holdId } = item;
     this.#holds.get(holdId)?.leave();
     this.#holds.delete(holdId);
@@ -191,6 +191,7 @@ export class Desk {
       log.error('the end of a hold can not be booked', { worker, holdId, error: errorOf(thrown) });
       ledger.suspend(holdId, 'its end could not be booked');
     }
+    answer({ id: holdId, kind: 'booked' });
   }
 }
 

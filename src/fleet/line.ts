@@ -2,12 +2,14 @@
 import { LedgerUnavailable } from '../core/ledger.ts';
 import { GatewayError } from '../core/errors.ts';
 import type { Admitted } from '../http/admission.ts';
-import type { Answer, AskItem, Item, Refusal, Standing, Up } from './messages.ts';
+import type { Answer, AskItem, EndItem, Item, Refusal, Standing, Up } from './messages.ts';
 import { unpackError } from './packed-error.ts';
 
 export class Line {
   readonly #send: (message: Up) => void;
+  /** Questions, by the id of what they are about. */
   readonly #asked = new Map<string, PromiseWithResolvers<Admitted | null>>();
+  #lastEnd: Promise<unknown> = Promise.resolve();
   #items: Item[] = [];
   #standing: Standing;
 
@@ -28,12 +30,20 @@ export class Line {
   }
 
   /**
-   * Goes at once, behind what was told before. Money is told in this way: the primary then hears of a charge before the
-   * client has the end of its answer and can ask for more.
+   * Tells the end of a hold: at once, behind what was told before. The primary then hears of a charge before the client
+   * has the end of its answer and can ask for more.
    */
-  tellNow(item: Item): void {
+  end(item: EndItem): void {
+    const booked = Promise.withResolvers<Admitted | null>();
+    this.#asked.set(item.holdId, booked);
+    this.#lastEnd = booked.promise;
     this.#items.push(item);
     this.flush();
+  }
+
+  /** Resolves when every end that was told is in the standing: the primary answers them in order. */
+  async caughtUp(): Promise<void> {
+    await this.#lastEnd;
   }
 
   /** Resolves with null when there is no other candidate; rejects with `GatewayError` when there is none at all. */
@@ -47,8 +57,8 @@ export class Line {
   heard(answers: readonly Answer[], standing: Standing): void {
     this.#standing = standing;
     for (const answer of answers) {
-      const asked = this.#asked.get(answer.requestId);
-      this.#asked.delete(answer.requestId);
+      const asked = this.#asked.get(answer.id);
+      this.#asked.delete(answer.id);
       if (asked !== undefined) this.#resolve(asked, answer);
     }
   }
@@ -60,8 +70,8 @@ export class Line {
   }
 
   #resolve(asked: PromiseWithResolvers<Admitted | null>, answer: Answer): void {
-    const { requestId } = answer;
-    if (answer.kind === 'none') asked.resolve(null);
+    const { id: requestId } = answer;
+    if (answer.kind === 'none' || answer.kind === 'booked') asked.resolve(null);
     else if (answer.kind === 'refused') asked.reject(gatewayErrorOf(answer.refusal));
     else if (answer.kind === 'fault') asked.reject(unpackError(answer.error));
     else {

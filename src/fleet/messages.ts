@@ -78,14 +78,16 @@ export interface Refusal {
   readonly retryAfterSeconds: number | null;
 }
 
-/** To an ask, by the id of its request. */
-export type Answer = { readonly requestId: string } & (
+/** To an ask by the id of its request, to the end of a hold by the id of the hold. */
+export type Answer = { readonly id: string } & (
   | { readonly kind: 'held'; readonly started: StartedAttempt }
   /** No other candidate. */
   | { readonly kind: 'none' }
   | { readonly kind: 'refused'; readonly refusal: Refusal }
   /** Held, but the ledger could not store it: the hold is taken back, and the attempt must not be sent. */
   | { readonly kind: 'unstored'; readonly started: StartedAttempt; readonly reason: string }
+  /** The end of a hold counts: the standing that comes with this takes it in. */
+  | { readonly kind: 'booked' }
   /** The primary's own fault. */
   | { readonly kind: 'fault'; readonly error: PackedError }
 );

@@ -21,10 +21,11 @@ export function remoteAdmission(line: Line): Admission {
 
 export function remoteLedger(line: Line): CallServices['ledger'] {
   return {
-    settle: (holdId, charge, note) => line.tellNow({ is: 'settle', holdId, charge, note }),
-    release: (holdId, note) => line.tellNow({ is: 'release', holdId, note }),
-    suspend: (holdId, note) => line.tellNow({ is: 'suspend', holdId, note }),
+    settle: (holdId, charge, note) => line.end({ is: 'settle', holdId, charge, note }),
+    release: (holdId, note) => line.end({ is: 'release', holdId, note }),
+    suspend: (holdId, note) => line.end({ is: 'suspend', holdId, note }),
     totals: () => line.standing.totals,
+    caughtUp: () => line.caughtUp(),
   };
 }
 

@@ -50,7 +50,10 @@ export interface CallServices {
   /** The budget as clients are told of it. */
   readonly control: { policy(): Pick<RoutingPolicy, 'budget'> };
   /** Ends holds; admission begins them. */
-  readonly ledger: Pick<LedgerAdmin, 'settle' | 'release' | 'suspend' | 'totals'>;
+  readonly ledger: Pick<LedgerAdmin, 'settle' | 'release' | 'suspend' | 'totals'> & {
+    /** Resolves when totals and budget take in every hold that was ended so far. Left out where they always do. */
+    caughtUp?(): Promise<void>;
+  };
   readonly prices: PriceBook;
   readonly tokens: TokenCounter;
   readonly upstream: Upstream;

@@ -146,7 +146,10 @@ describe('a worker that asks', () => {
     expect(line.standing.totals.held).toBe(AMOUNT);
     expect([load.active, load.pending('openai')]).toEqual([1, 1]);
 
-    remoteLedger(line).settle(started.hold.id, charge(300));
+    const remote = remoteLedger(line);
+    remote.settle(started.hold.id, charge(300));
+    await remote.caughtUp?.();
+    expect(remote.totals()).toMatchObject({ settled: 300, held: 0 });
     expect(books.ledger.totals()).toMatchObject({ settled: 300, held: 0 });
     expect(load.pending('openai')).toBe(0);
   });
@@ -199,7 +202,7 @@ describe('a worker that asks', () => {
     const { hold } = await admitted('one');
     await expect(Promise.resolve(ask('two'))).rejects.toMatchObject({ code: 'overloaded' });
     remoteLedger(line).release(hold.id, 'refused');
-    line.tellNow({ is: 'requestEnded', fact: aRequestEnded({ id: 'one' }) });
+    line.tell({ is: 'requestEnded', fact: aRequestEnded({ id: 'one' }) });
     await expect(admitted('three')).resolves.toBeDefined();
   });
 
