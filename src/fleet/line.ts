@@ -5,12 +5,17 @@ import type { Admitted } from '../http/admission.ts';
 import type { Answer, AskItem, EndItem, Item, Refusal, Standing, Up } from './messages.ts';
 import { unpackError } from './packed-error.ts';
 
+/** The longest that a fact waits for company. */
+const MENTION_MS = 5;
+
 export class Line {
   readonly #send: (message: Up) => void;
   /** Questions, by the id of what they are about. */
   readonly #asked = new Map<string, PromiseWithResolvers<Admitted | null>>();
   #lastEnd: Promise<unknown> = Promise.resolve();
   #items: Item[] = [];
+  #isDue = false;
+  #isDueSoon = false;
   #standing: Standing;
 
   constructor(standing: Standing, send: (message: Up) => void) {
@@ -25,8 +30,24 @@ export class Line {
 
   /** Goes with everything else of this turn of the event loop. */
   tell(item: Item): void {
-    if (this.#items.length === 0) setImmediate(() => this.flush());
     this.#items.push(item);
+    if (this.#isDue) return;
+    this.#isDue = true;
+    setImmediate(() => {
+      this.#isDue = false;
+      this.flush();
+    });
+  }
+
+  /** Goes with the next thing that is told, or a little later: a message for each fact costs more than its work. */
+  mention(item: Item): void {
+    this.#items.push(item);
+    if (this.#isDueSoon) return;
+    this.#isDueSoon = true;
+    setTimeout(() => {
+      this.#isDueSoon = false;
+      this.flush();
+    }, MENTION_MS);
   }
 
   /**

@@ -2,8 +2,8 @@
  * What the processes of a fleet say to each other, as JSON over the channel that comes with a child process. The channel
  * keeps order and loses nothing while both ends live, and both ends are this program: no field is doubted.
  *
- * Up go questions and facts, down come answers and how the budget stands. Facts of one turn of the worker's event loop
- * travel together.
+ * Up go questions and facts, down come answers and how the budget stands. What nobody waits for travels with the rest,
+ * or a few milliseconds later.
  */
 import type { ErrorCode, ErrorContext } from '../core/errors.ts';
 import type { Facts } from '../core/facts.ts';

@@ -31,9 +31,9 @@ export function remoteLedger(line: Line): CallServices['ledger'] {
 
 export function remoteFacts(line: Line): Facts {
   return {
-    tokensCounted: (fact) => line.tell({ is: 'tokensCounted', fact }),
-    attemptBegan: (fact) => line.tell({ is: 'attemptBegan', fact }),
-    attemptEnded: (fact) => line.tell({ is: 'attemptEnded', fact }),
+    tokensCounted: (fact) => line.mention({ is: 'tokensCounted', fact }),
+    attemptBegan: (fact) => line.mention({ is: 'attemptBegan', fact }),
+    attemptEnded: (fact) => line.mention({ is: 'attemptEnded', fact }),
     requestEnded: (fact) => line.tell({ is: 'requestEnded', fact }),
   };
 }
@@ -46,7 +46,7 @@ export function remoteLog(level: Settings['logging']['level'], line: Line): Log 
     LEVELS.indexOf(own) > LEVELS.indexOf(level)
       ? () => undefined
       : (message, fields) =>
-          line.tell({ is: 'logged', line: packLine(own, message, fields ?? {}) });
+          line.mention({ is: 'logged', line: packLine(own, message, fields ?? {}) });
   return {
     error: writer('error'),
     warn: writer('warn'),
