@@ -7,40 +7,32 @@ import type { Writable } from 'node:stream';
 import { followConfig, type ConfigFollower, type ConfigSource } from './config/follow-config.ts';
 import { periodAt, type BillingCycle } from './core/billing-period.ts';
 import type { Clock } from './core/clock.ts';
-import type { ControlPlane } from './core/control.ts';
 import type { AuditReport } from './core/ledger.ts';
-import type { ModelRequest } from './core/request.ts';
+import type { Log } from './core/log.ts';
 import type { Settings } from './core/settings.ts';
+import type { TokenCounter } from './core/tokens.ts';
 import type { Upstream } from './core/upstream.ts';
 import { Closers } from './control/closers.ts';
 import { createClocks, type Clocks } from './control/create-clocks.ts';
 import { startControlPlane } from './control/start-control-plane.ts';
-import { atMost, waitUntil } from './control/waiting.ts';
-import { dashboardView } from './dashboard/dashboard-view.ts';
-import { inspectedGateway } from './dashboard/inspected-gateway.ts';
-import {
-  createInspector,
-  createInspectorApp,
-  type Inspector,
-} from './dashboard/inspector-routes.ts';
-import { createDashboard } from './dashboard/routes.ts';
-import { createApp, createMetricsApp } from './http/app.ts';
-import { authenticate } from './http/authenticate.ts';
+import { atMost } from './control/waiting.ts';
+import { createInspectorApp } from './dashboard/inspector-routes.ts';
+import { openDoors, type Engine } from './doors.ts';
+import { admitHere } from './http/admission.ts';
 import { listen, type Listener } from './http/listen.ts';
 import { LoadBook } from './http/load-book.ts';
 import { timedId } from './http/request-id.ts';
-import type { Services } from './http/services.ts';
 import { openLedger, type OpenLedger } from './ledger/ledger.ts';
 import { openStore } from './ledger/open-store.ts';
 import { verifyStore } from './ledger/verify-store.ts';
 import { costOf } from './metering/cost.ts';
-import { startCounting, type Counting } from './metering/counting.ts';
-import { createCurrentPrices, type CurrentPrices } from './metering/current-prices.ts';
+import { startCounting } from './metering/counting.ts';
+import { createCurrentPrices } from './metering/current-prices.ts';
 import { PRICE_LIST } from './metering/price-list.ts';
-import { createRouter, type Router } from './routing/router.ts';
+import { createRouter } from './routing/router.ts';
 import { startInspection, type Inspection } from './telemetry/inspection.ts';
 import { createLog, type ClosableLog } from './telemetry/log.ts';
-import { observe, type Observation } from './telemetry/observe.ts';
+import { observe } from './telemetry/observe.ts';
 import { summaryLines } from './telemetry/summary.ts';
 import { createUpstream } from './upstream/create-upstream.ts';
 
@@ -75,8 +67,6 @@ export interface Gateway {
 const CALENDAR_MONTH: BillingCycle = { billingCycleDay: 1, timezone: 'UTC' };
 /** Backends that have not answered by then are learnt of while requests are already served. */
 const FIRST_PROBE_MS = 1500;
-/** After the drain time, for holds of given-up attempts to end. */
-const GIVE_UP_MS = 1000;
 /** How long a charge may wait for the commit of the next hold, before it gets one of its own. */
 const CHARGE_WAITS_MS = 10;
 
@@ -121,23 +111,6 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   }
 }
 
-/** What works behind the doors. */
-interface Engine {
-  readonly options: GatewayOptions;
-  readonly clocks: Clocks;
-  readonly log: ClosableLog;
-  readonly ledger: OpenLedger;
-  readonly counting: Counting;
-  readonly upstream: Upstream;
-  readonly control: ControlPlane;
-  readonly router: Router;
-  readonly load: LoadBook;
-  readonly prices: CurrentPrices;
-  readonly follower: ConfigFollower;
-  readonly observation: Observation;
-  readonly inspection: Inspection;
-}
-
 function openLog(
   { settings, logStream, warnings = [] }: GatewayOptions,
   closers: Closers,
@@ -157,13 +130,19 @@ function openLog(
   return log;
 }
 
-/** What the simulated backends report: the gateway's own count. */
-async function countFor(
-  { tokens }: Counting,
-  request: Pick<ModelRequest, 'route' | 'body'>,
-  model: string,
-): Promise<number> {
-  return (await tokens.count(request, model)).tokens;
+function openUpstream(
+  { backends }: Settings,
+  clock: Clock,
+  log: Log,
+  tokens: TokenCounter,
+): Promise<Upstream> {
+  return createUpstream({
+    backends,
+    log,
+    clock,
+    // The simulated backends report what the gateway's own counter counts.
+    countTokens: async (body, model, route) => (await tokens.count({ body, route }, model)).tokens,
+  });
 }
 
 function openInspection(
@@ -175,28 +154,38 @@ function openInspection(
   return startInspection({ now: () => clock.now(), log, page, stately });
 }
 
-function openPrices(
+/** What this process runs beside what its doors know of. */
+interface RunningEngine extends Engine {
+  readonly follower: ConfigFollower;
+}
+
+type Owned = Pick<Engine, 'log' | 'ledger' | 'control' | 'calibration' | 'clocks'>;
+
+/** What decides about requests: routes, prices as the file has them, load, and the admission that brings them together. */
+function openAdmission(
   { settings, source }: GatewayOptions,
-  { clock, ioClock }: Clocks,
-  log: ClosableLog,
-  control: ControlPlane,
-): Pick<Engine, 'prices' | 'follower'> {
-  const { backends, routing } = settings;
+  { clocks, log, ledger, control, calibration }: Owned,
+): Pick<RunningEngine, 'router' | 'prices' | 'load' | 'admission' | 'follower'> {
+  const { routing, backends } = settings;
   const unknownPrice = routing.budget?.unknownPrice ?? 'conservative';
+  const router = createRouter(routing);
   const prices = createCurrentPrices({ backends, unknownPrice, log });
+  const load = new LoadBook();
+  const { random } = Math;
+  const { clock } = clocks;
   const follower = followConfig({
     source,
     backends,
     apply: (next) => prices.swap(next),
     changed: () => control.pricesChanged(),
     log,
-    clock,
-    ioClock,
+    ...clocks,
   });
-  return { prices, follower };
+  const parts = { settings, clock, ledger, control, calibration, router, prices, load, random };
+  return { router, prices, load, follower, admission: admitHere(parts) };
 }
 
-async function startEngine(options: GatewayOptions, closers: Closers): Promise<Engine> {
+async function startEngine(options: GatewayOptions, closers: Closers): Promise<RunningEngine> {
   const { settings, version } = options;
   const log = openLog(options, closers);
   const clocks = createClocks(settings, options.startAtMs);
@@ -204,14 +193,9 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   const cycle: BillingCycle = settings.routing.budget ?? CALENDAR_MONTH;
   const ledger = openBooks(settings, cycle, clocks, log);
   closers.add(() => ledger.close());
-  const counting = startCounting(log, ledger);
-  closers.add(() => counting.tokens.close());
-  const upstream = await createUpstream({
-    backends: settings.backends,
-    log,
-    clock: ioClock,
-    countTokens: (body, model, route) => countFor(counting, { body, route }, model),
-  });
+  const { tokens, calibration } = startCounting(log, ledger);
+  closers.add(() => tokens.close());
+  const upstream = await openUpstream(settings, ioClock, log, tokens);
   closers.add(() => upstream.close());
   const inspection = await openInspection(options, clock, log);
   closers.add(() => inspection.close());
@@ -232,10 +216,10 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
   });
   closers.add(() => control.stop());
   ledger.onTotals((totals) => control.totalsChanged(totals));
-  const router = createRouter(settings.routing);
-  const load = new LoadBook();
-  const pricing = openPrices(options, clocks, log, control);
-  closers.add(() => pricing.follower.stop());
+  const owned = { clocks, log, ledger, control, calibration };
+  const deciding = openAdmission(options, owned);
+  const { router, load, follower } = deciding;
+  closers.add(() => follower.stop());
   // In the same turn as the start of the control plane, whose first events come in the next.
   const observation = observe({
     settings,
@@ -247,132 +231,28 @@ async function startEngine(options: GatewayOptions, closers: Closers): Promise<E
     control,
     resolveAlias: (model) => router.resolve(model).model,
     pending: (backend) => load.pending(backend),
-    calibration: () => counting.calibration.readings(),
+    calibration: () => calibration.readings(),
     priceList: PRICE_LIST,
-    lastReload: () => pricing.follower.state(),
+    lastReload: () => follower.state(),
   });
   closers.add(() => observation.stop());
   return {
+    ...owned,
     options,
-    clocks,
-    log,
-    ledger,
-    counting,
+    cycle,
+    tokens,
     upstream,
-    control,
-    router,
-    load,
-    ...pricing,
+    ...deciding,
     observation,
     inspection,
   };
 }
 
-interface Gate {
-  isOpen: boolean;
-  readonly giveUp: AbortController;
-}
-
-function servicesOf(engine: Engine, gate: Gate): Services {
-  const { options, clocks, log, ledger, counting, upstream, control, router, load, observation } =
-    engine;
-  const { settings, version } = options;
-  return {
-    settings,
-    version,
-    clock: clocks.clock,
-    ioClock: clocks.ioClock,
-    movableClock: clocks.movable,
-    log,
-    control,
-    ledger,
-    prices: engine.prices,
-    ...counting,
-    upstream,
-    router,
-    facts: observation.facts,
-    views: observation,
-    load,
-    isOpen: () => gate.isOpen,
-    isLedgerHealthy: () => ledger.isHealthy(),
-    giveUp: gate.giveUp.signal,
-    newRequestId: () => timedId('req'),
-    random: Math.random,
-  };
-}
-
-interface Doors {
-  readonly main: Listener;
-  readonly metrics: Listener | null;
-  readonly closePages: () => void;
-}
-
-function openInspector(engine: Engine): Inspector | null {
-  const { options, clocks, inspection } = engine;
-  const { settings, version } = options;
-  const { journal } = inspection;
-  if (journal === null) return null;
-  const cycle = settings.routing.budget ?? CALENDAR_MONTH;
-  const guard = authenticate(settings.server.apiKey);
-  return createInspector(
-    version,
-    inspectedGateway({ ...engine, ...clocks, cycle, journal, guard }),
-  );
-}
-
-async function openDoors(engine: Engine, services: Services, closers: Closers): Promise<Doors> {
-  const { options, clocks, log, observation } = engine;
-  const { settings, version } = options;
-  const dashboard = createDashboard({
-    view: () => dashboardView({ version, ...observation.frame() }),
-    subscribe: (listener) => observation.subscribe(listener),
-    clock: clocks.ioClock,
-    log,
-    guard: authenticate(settings.server.apiKey),
-  });
-  const inspector = openInspector(engine);
-  if (inspector !== null) dashboard.router.use(inspector.router);
-  const closePages = (): void => {
-    dashboard.close();
-    inspector?.close();
-  };
-  closers.add(closePages);
-  const { host, port } = settings.server;
-  const main = await listen(createApp(services, dashboard.router), host, port);
-  closers.add(() => main.close());
-  const metrics =
-    settings.metrics.port === null
-      ? null
-      : await listen(createMetricsApp(services), host, settings.metrics.port);
-  if (metrics !== null) closers.add(() => metrics.close());
-  return { main, metrics, closePages };
-}
-
-/** Takes no new requests, lets those in flight end, and gives up what has not ended in time. */
-async function drain(
-  { options, clocks, log, load }: Engine,
-  gate: Gate,
-  { main, closePages }: Doors,
-): Promise<void> {
-  gate.isOpen = false;
-  log.info('stopping: no new requests are taken', { inFlight: load.active });
-  closePages();
-  main.refuseNew();
-  const mostMs = options.settings.server.drainTimeoutSeconds * 1000;
-  if (await waitUntil(() => load.active === 0, mostMs, clocks.ioClock)) return;
-  log.warn('the drain time is over: requests in flight are given up', { inFlight: load.active });
-  gate.giveUp.abort();
-  await waitUntil(() => load.active === 0, GIVE_UP_MS, clocks.ioClock);
-}
-
 async function build(options: GatewayOptions, closers: Closers): Promise<Gateway> {
   const engine = await startEngine(options, closers);
-  const { log, counting, control } = engine;
-  const gate: Gate = { isOpen: true, giveUp: new AbortController() };
+  const { log, tokens, control } = engine;
   await atMost(control.probeAll(), FIRST_PROBE_MS);
-  const doors = await openDoors(engine, servicesOf(engine, gate), closers);
-  const metricsUrl = doors.metrics?.url ?? null;
-  const { url } = doors.main;
+  const { url, metricsUrl, drain: drainAll } = await openDoors(engine, closers);
   // Next to the gateway's own port, so that a page that is left open finds it again after a restart.
   const statelyUrl = await engine.inspection.openStately(Number(new URL(url).port) + 1);
   const policy = control.policy();
@@ -380,15 +260,16 @@ async function build(options: GatewayOptions, closers: Closers): Promise<Gateway
   const summary = summaryLines({ ...options, policy, month, url, metricsUrl, statelyUrl });
   for (const line of summary) log.info(line.replace(/ {2,}/, ': '));
   // The first request of a model would wait for its encoding; now nobody does. What fails here is tried again then.
+  // Workers have counters of their own.
   const models = options.settings.backends.flatMap((backend) => backend.models);
-  void counting.tokens.warmUp(models).catch(() => undefined);
+  if (options.settings.server.workers === 1) void tokens.warmUp(models).catch(() => undefined);
   let stopping: Promise<void> | null = null;
   return {
     url,
     metricsUrl,
     summary,
     reload: () => engine.follower.reload(),
-    stop: () => (stopping ??= drain(engine, gate, doors).then(() => closers.run())),
+    stop: () => (stopping ??= drainAll().then(() => closers.run())),
   };
 }
 

@@ -26,6 +26,28 @@ const LADDER: Readonly<Record<string, readonly string[]>> = {
   'src/control': ['src/core', 'machines'],
   'src/dashboard': ['src/core'],
   'src/http': ['src/core', 'src/routing'],
+  // The primary of several workers, and the composition root of a worker: the data plane of a gateway, without the
+  // rooms of which there must be one only.
+  'src/fleet': [
+    'src/core',
+    'src/routing',
+    'src/metering',
+    'src/upstream',
+    'src/control',
+    'src/http',
+  ],
+  // The half of the composition root that knows which doors there are; of the specialists it knows the types.
+  'src/doors.ts': [
+    'src/core',
+    'src/routing',
+    'src/ledger',
+    'src/metering',
+    'src/telemetry',
+    'src/control',
+    'src/dashboard',
+    'src/http',
+    'src/fleet',
+  ],
   'src/main.ts': [
     'src/core',
     'src/config',
@@ -37,6 +59,8 @@ const LADDER: Readonly<Record<string, readonly string[]>> = {
     'src/control',
     'src/dashboard',
     'src/http',
+    'src/fleet',
+    'src/doors.ts',
     'machines',
   ],
   // A second composition root: the rooms of a gateway without its doors.

@@ -10,6 +10,7 @@ import type { LedgerEntry } from '../../src/core/ledger.ts';
 import type { Settings } from '../../src/core/settings.ts';
 import { startControlPlane } from '../../src/control/start-control-plane.ts';
 import { VirtualClock } from '../../src/control/virtual-clock.ts';
+import { admitHere } from '../../src/http/admission.ts';
 import { handleModelRequest } from '../../src/http/handle-model-request.ts';
 import { LoadBook } from '../../src/http/load-book.ts';
 import type { Services } from '../../src/http/services.ts';
@@ -199,32 +200,33 @@ export class Life implements DiskOwner, Watched {
 
   #services(settings: Settings, upstream: Providers): Services {
     const { chance, newId } = this.#ground;
-    return {
+    const log = this.#log;
+    const deciding = {
       settings,
-      version: 'simulated',
+      calibration: createTokenCalibration({ tierOf: () => 'exact' }),
       clock: this.clock,
-      ioClock: this.clock,
-      movableClock: null,
-      log: this.#log,
       control: this.control,
       ledger: this.ledger,
-      prices: createPriceBook({
-        backends: settings.backends,
-        unknownPrice: 'deny',
-        log: this.#log,
-      }),
-      tokens: questionCounter(this.counting),
-      calibration: createTokenCalibration({ tierOf: () => 'exact' }),
-      upstream,
+      prices: createPriceBook({ backends: settings.backends, unknownPrice: 'deny', log }),
       router: watchedRouter(createRouter(settings.routing), this),
+      load: this.load,
+      random: () => chance.next(),
+    };
+    return {
+      ...deciding,
+      version: 'simulated',
+      ioClock: this.clock,
+      movableClock: null,
+      log,
+      admission: admitHere(deciding),
+      tokens: questionCounter(this.counting),
+      upstream,
       facts: watchedFacts(this, this.#ground),
       views: NO_VIEWS,
-      load: this.load,
       isOpen: () => this.isOpen,
       isLedgerHealthy: () => this.ledger.isHealthy(),
       giveUp: this.giveUp.signal,
       newRequestId: () => newId('req'),
-      random: () => chance.next(),
     };
   }
 }

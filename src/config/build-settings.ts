@@ -31,6 +31,7 @@ function buildServer(raw: RawConfig['server'], env: Environment): Settings['serv
     requestTimeoutSeconds: raw.request_timeout_seconds,
     drainTimeoutSeconds: raw.drain_timeout_seconds,
     maxBodyBytes: raw.max_body_bytes,
+    workers: raw.workers,
     maxConcurrentRequests: raw.max_concurrent_requests,
     apiKey,
     clientGoneDrainSeconds: raw.client_gone_drain_seconds,

@@ -135,6 +135,7 @@ export function describeSettings(settings: Settings): object {
       drain_timeout_seconds: server.drainTimeoutSeconds,
       client_gone_drain_seconds: server.clientGoneDrainSeconds,
       max_body_bytes: server.maxBodyBytes,
+      workers: server.workers,
       max_concurrent_requests: server.maxConcurrentRequests,
     },
     metrics: { port: settings.metrics.port },

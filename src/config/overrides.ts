@@ -21,6 +21,7 @@ export interface Override {
 const FLAG_NAMES: Readonly<Record<string, string>> = {
   'server.host': '--host',
   'server.port': '--port',
+  'server.workers': '--workers',
   'logging.level': '--log-level',
   'logging.format': '--log-format',
   'ledger.path': '--ledger',

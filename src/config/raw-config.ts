@@ -90,6 +90,7 @@ export interface RawConfig {
     readonly drain_timeout_seconds: number;
     readonly client_gone_drain_seconds: number;
     readonly max_body_bytes: number;
+    readonly workers: number;
     readonly max_concurrent_requests: number;
   };
   readonly metrics: { readonly port?: number };

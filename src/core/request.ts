@@ -34,6 +34,9 @@ export interface ModelRequest {
   readonly receivedAtMs: number;
 }
 
+/** A request without its body: what its admission is decided on. Plain data, small enough to be sent between processes. */
+export type RequestHead = Omit<ModelRequest, 'body' | 'rawBody'>;
+
 export type RouteReason =
   | 'capability-match'
   | 'capacity-overflow'

@@ -145,6 +145,8 @@ export interface Settings {
     readonly requestTimeoutSeconds: number;
     readonly drainTimeoutSeconds: number;
     readonly maxBodyBytes: number;
+    /** Processes that serve requests to models; 1: all is in one process. */
+    readonly workers: number;
     readonly maxConcurrentRequests: number;
     /** Key that clients must present, read from `api_key_env`; null: no key asked. */
     readonly apiKey: string | null;

@@ -1,4 +1,5 @@
 /** The Express app: what is on which path, and what happens before and after a handler. */
+import type { RequestListener } from 'node:http';
 import express, {
   type ErrorRequestHandler,
   type Express,
@@ -25,7 +26,7 @@ import {
   handleStats,
 } from './operations.ts';
 import { assignRequestId } from './request-id.ts';
-import type { Services } from './services.ts';
+import type { CallServices, Services } from './services.ts';
 import { asGatewayError, writeError } from './write-error.ts';
 
 type Method = 'get' | 'post';
@@ -45,17 +46,25 @@ function post(path: string, ...handlers: RequestHandler[]): RouteRow {
   return { method: 'post', path, handlers };
 }
 
-function routeTable(services: Services): readonly RouteRow[] {
-  const { settings } = services;
-  const body = bodyReader(settings.server.maxBodyBytes);
-  const key = authenticate(settings.server.apiKey);
+/** The routes that reach a model. */
+function modelRoutes(services: CallServices): readonly RouteRow[] {
+  const key = authenticate(services.settings.server.apiKey);
   return [
     post('/v1/chat/completions', key, handleModelRequest(services, 'chat')),
     post('/v1/completions', key, handleModelRequest(services, 'completions')),
     post('/v1/embeddings', key, handleModelRequest(services, 'embeddings')),
     post('/v1/messages', key, handleModelRequest(services, 'messages')),
-    post('/v1/messages/count_tokens', key, body, handleCountTokens(services)),
     post('/v1/responses', key, handleModelRequest(services, 'responses')),
+  ];
+}
+
+function routeTable(services: Services): readonly RouteRow[] {
+  const { settings } = services;
+  const body = bodyReader(settings.server.maxBodyBytes);
+  const key = authenticate(settings.server.apiKey);
+  return [
+    ...modelRoutes(services),
+    post('/v1/messages/count_tokens', key, body, handleCountTokens(services)),
     post('/v1/estimate', key, body, handleEstimate(services)),
     get('/v1/models', key, handleModels(services)),
     get('/v1/models/*model', key, handleModel(services)),
@@ -91,7 +100,7 @@ const notFound: RequestHandler = (request) => {
   );
 };
 
-function answerErrors({ log }: Services): ErrorRequestHandler {
+function answerErrors({ log }: Pick<Services, 'log'>): ErrorRequestHandler {
   // Express tells an error handler by its four parameters.
   return function errors(thrown, _request, response, _next) {
     const error = asGatewayError(thrown);
@@ -105,18 +114,18 @@ function answerErrors({ log }: Services): ErrorRequestHandler {
   };
 }
 
-function bareApp(services: Services): Express {
+function bareApp(): Express {
   const app = express();
   app.disable('x-powered-by');
   app.disable('etag');
   app.set('query parser', 'simple');
-  app.use(assignRequestId(services.newRequestId));
   return app;
 }
 
 /** The app of the main listener. `pages` holds the dashboard and whatever else is for browsers. */
 export function createApp(services: Services, pages: Router): Express {
-  const app = bareApp(services);
+  const app = bareApp();
+  app.use(assignRequestId(services.newRequestId));
   for (const { method, path, handlers } of routeTable(services)) {
     app[method](path, ...handlers);
     app.all(path, refuseOtherMethods(method === 'get' ? 'GET, HEAD' : 'POST'));
@@ -127,9 +136,24 @@ export function createApp(services: Services, pages: Router): Express {
   return app;
 }
 
+/**
+ * The app of a worker: requests to models. `elsewhere` answers all others, and gets them untouched, so that they are
+ * answered as if they had come straight to it.
+ */
+export function createCallApp(services: CallServices, elsewhere: RequestListener): Express {
+  const app = bareApp();
+  const identify = assignRequestId(services.newRequestId);
+  for (const { method, path, handlers } of modelRoutes(services))
+    app[method](path, identify, ...handlers);
+  app.use((request, response) => elsewhere(request, response));
+  app.use(answerErrors(services));
+  return app;
+}
+
 /** The app of the second listener: metrics alone. */
 export function createMetricsApp(services: Services): Express {
-  const app = bareApp(services);
+  const app = bareApp();
+  app.use(assignRequestId(services.newRequestId));
   app.get('/metrics', handleMetrics(services));
   app.use(notFound);
   app.use(answerErrors(services));

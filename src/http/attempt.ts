@@ -237,6 +237,8 @@ export class Attempt {
         cause: undefined,
       });
     }
+    // The headers tell of the budget as it is after this charge.
+    if (!relayed.headSent) await services.ledger.caughtUp?.();
     if (!relayed.headSent && !isClientGone(response)) {
       response.setHeader('Content-Length', String(relayed.unsent.length));
       writeHead();

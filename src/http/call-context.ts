@@ -6,7 +6,7 @@ import type { ModelRequest, RouteReason } from '../core/request.ts';
 import type { TokenCount } from '../core/usage.ts';
 import type { CostBasis } from './cost-actual.ts';
 import type { AttemptPlan } from './plan-attempt.ts';
-import type { Services } from './services.ts';
+import type { CallServices } from './services.ts';
 
 /** What happened, filled in as it happens. */
 export interface CallTrace {
@@ -41,7 +41,7 @@ export function newTrace(): CallTrace {
 }
 
 export interface CallContext {
-  readonly services: Services;
+  readonly services: CallServices;
   readonly request: ModelRequest;
   /** Token counts by model name, for every model that may serve. */
   readonly counts: ReadonlyMap<string, TokenCount>;

@@ -7,7 +7,7 @@ import type { LedgerAdmin } from '../core/ledger.ts';
 import type { NanoUsd } from '../core/money.ts';
 import type { RoutingPolicy } from '../core/policy.ts';
 import type { PriceBook } from '../core/prices.ts';
-import type { Candidate, ModelRequest, RouteReason } from '../core/request.ts';
+import type { Candidate, RequestHead, RouteReason } from '../core/request.ts';
 import type { TokenCount } from '../core/usage.ts';
 import type { StartedAttempt } from './call-context.ts';
 import { planAttempt } from './plan-attempt.ts';
@@ -22,7 +22,7 @@ export interface ChooseInput {
   readonly prices: PriceBook;
   /** Requests that are in the gateway, this one included. */
   readonly load: { readonly active: number };
-  readonly request: ModelRequest;
+  readonly request: RequestHead;
   readonly countOf: (candidate: Candidate) => TokenCount;
   /** Attempts of this request that were sent already. */
   readonly attempts: number;

@@ -11,16 +11,17 @@ import { isStrict, readModelRequest } from './read-request.ts';
 import { isClientGone } from './relay.ts';
 import { requestIdOf } from './request-id.ts';
 import { setBudgetHeaders } from './response-headers.ts';
-import type { Services } from './services.ts';
+import type { CallServices } from './services.ts';
 import { refuseUnholdable } from './unholdable.ts';
 import { asGatewayError, writeError } from './write-error.ts';
+import { tooManyRequests } from './refusal.ts';
 
 /** The status that is logged for a client that left before it had an answer. */
 const CLIENT_CLOSED_REQUEST = 499;
 
 /** Counts the tokens for the requested model and for each of its fallbacks; the metric counts the request once. */
 async function countTokens(
-  services: Services,
+  services: CallServices,
   request: ModelRequest,
 ): Promise<ReadonlyMap<string, TokenCount>> {
   const { router, tokens, facts, ioClock } = services;
@@ -49,7 +50,7 @@ interface Report {
 }
 
 function report(
-  services: Services,
+  services: CallServices,
   response: Response,
   { route, request, error, trace, startedAtMs, id }: Report,
 ): void {
@@ -86,7 +87,7 @@ function report(
   });
 }
 
-function admitToGateway({ isOpen, load, settings }: Services): void {
+function admitToGateway({ isOpen, load, settings }: CallServices): void {
   if (!isOpen()) {
     throw new GatewayError(
       'overloaded',
@@ -94,13 +95,8 @@ function admitToGateway({ isOpen, load, settings }: Services): void {
       { retryAfterSeconds: 5 },
     );
   }
-  if (load.active >= settings.server.maxConcurrentRequests) {
-    throw new GatewayError(
-      'overloaded',
-      `${settings.server.maxConcurrentRequests} requests are in flight, the most that [server] max_concurrent_requests allows. Send the request again in a moment.`,
-      { retryAfterSeconds: 1 },
-    );
-  }
+  const most = settings.server.maxConcurrentRequests;
+  if (load.active >= most) throw tooManyRequests(most);
 }
 
 /** The body as bytes, whatever its content type says: SDKs send JSON under several names. */
@@ -119,7 +115,7 @@ function readBody(reader: RequestHandler, http: Request, response: Response): Pr
 }
 
 async function serve(
-  services: Services,
+  services: CallServices,
   reader: RequestHandler,
   route: ModelRoute,
   http: Request,
@@ -168,7 +164,7 @@ async function serve(
 }
 
 /** The handler of one route that reaches a model. */
-export function handleModelRequest(services: Services, route: ModelRoute): RequestHandler {
+export function handleModelRequest(services: CallServices, route: ModelRoute): RequestHandler {
   const reader = bodyReader(services.settings.server.maxBodyBytes);
   return function modelRequest(http, response) {
     return serve(services, reader, route, http, response);

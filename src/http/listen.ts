@@ -1,4 +1,5 @@
 /** A listener: the server's own limits against slow or stuck peers, and an orderly end. */
+import { once } from 'node:events';
 import { createServer, type RequestListener, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { answerUnreadable } from './unreadable-request.ts';
@@ -24,8 +25,7 @@ export interface Listener {
   close(): Promise<void>;
 }
 
-/** Resolves when the port is taken. Rejects with a message that says what to do when it can not be. */
-export async function listen(app: RequestListener, host: string, port: number): Promise<Listener> {
+function serverOf(app: RequestListener): Server {
   const server = createServer(
     {
       headersTimeout: HEADERS_TIMEOUT_MS,
@@ -38,15 +38,52 @@ export async function listen(app: RequestListener, host: string, port: number): 
   answerUnreadable(server);
   // An expectation other than `100-continue` may be left unmet; Node's own 417 would say nothing in JSON.
   server.on('checkExpectation', app);
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
-    server.listen(port, host, BACKLOG, resolve);
-  });
+  return server;
+}
+
+/** Resolves when the port is taken. Rejects with a message that says what to do when it can not be. */
+export async function listen(app: RequestListener, host: string, port: number): Promise<Listener> {
+  const server = serverOf(app);
+  await listenOn(server, host, port);
   return {
     url: urlOf(server, host),
     refuseNew: () => refuseNew(server),
     close: () => close(server),
   };
+}
+
+/** Listens on a socket of the file system, for processes of this gateway only. */
+export async function listenAt(app: RequestListener, socketPath: string): Promise<Listener> {
+  const server = serverOf(app);
+  server.listen(socketPath);
+  await once(server, 'listening');
+  return { url: socketPath, refuseNew: () => refuseNew(server), close: () => close(server) };
+}
+
+export interface Address {
+  readonly host: string;
+  /** Never 0. */
+  readonly port: number;
+  readonly url: string;
+}
+
+/**
+ * Finds out whether an address can be listened on, and which port 0 stands for, without keeping it: for several
+ * processes that will share it. Rejects like `listen`.
+ */
+export async function findAddress(host: string, port: number): Promise<Address> {
+  const server = createServer();
+  await listenOn(server, host, port);
+  const found = { host, port: (server.address() as AddressInfo).port, url: urlOf(server, host) };
+  await close(server);
+  return found;
+}
+
+function listenOn(server: Server, host: string, port: number): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.listen(port, host, BACKLOG, resolve);
+  });
 }
 
 function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {

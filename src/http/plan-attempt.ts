@@ -5,7 +5,7 @@
  */
 import type { Price, PriceBook } from '../core/prices.ts';
 import type { NanoUsd } from '../core/money.ts';
-import type { Candidate, ModelRequest } from '../core/request.ts';
+import type { Candidate, RequestHead } from '../core/request.ts';
 import type { TokenCount } from '../core/usage.ts';
 
 /** Fewer tokens than this make no useful answer: below it a request is refused rather than cut. */
@@ -72,7 +72,7 @@ export type PlanResult =
 interface Sizing {
   readonly price: Price;
   readonly count: TokenCount;
-  readonly request: ModelRequest;
+  readonly request: RequestHead;
   readonly book: PriceBook;
 }
 
@@ -127,7 +127,7 @@ function estimateOf({ price, count, request, book }: Sizing, outputEach: number)
 
 /** Plans one attempt against the money that is free now. Never throws. */
 export function planAttempt(
-  request: ModelRequest,
+  request: RequestHead,
   candidate: Candidate,
   count: TokenCount,
   book: PriceBook,

@@ -56,6 +56,15 @@ export function refusalFor(refusals: readonly CandidateRefusal[], model: string)
   );
 }
 
+/** @param most requests to models that may be in the gateway at one time */
+export function tooManyRequests(most: number): GatewayError {
+  return new GatewayError(
+    'overloaded',
+    `${most} requests are in flight, the most that [server] max_concurrent_requests allows. Send the request again in a moment.`,
+    { retryAfterSeconds: 1 },
+  );
+}
+
 export function ledgerUnavailable(cause?: unknown): GatewayError {
   return new GatewayError(
     'ledger_unavailable',

@@ -31,7 +31,7 @@ export function setRouteHeaders(
 /** Status and figures of the budget at this moment; nothing without a budget. */
 export function setBudgetHeaders(
   response: ServerResponse,
-  policy: RoutingPolicy,
+  policy: Pick<RoutingPolicy, 'budget'>,
   totals: MonthTotals,
 ): void {
   if (policy.budget === null) return;

@@ -27,6 +27,7 @@ function inspectorLines({ settings, url, statelyUrl }: SummaryInput): readonly s
 export function summaryLines(input: SummaryInput): readonly string[] {
   const { version, settings, policy, month, url, metricsUrl } = input;
   const { budget } = settings.routing;
+  const { workers } = settings.server;
   const backends = policy.backends.map(
     ({ name, type, kind, health }) => `${name} (${type}, ${kind}, ${health})`,
   );
@@ -35,6 +36,7 @@ export function summaryLines(input: SummaryInput): readonly string[] {
     `Dashboard        ${url}/`,
     ...inspectorLines(input),
     `Metrics          ${metricsUrl ?? url}/metrics`,
+    ...(workers === 1 ? [] : [`Workers          ${workers}, one budget`]),
     `Backends         ${backends.join(', ') || 'none: add [[backends]], or start Ollama'}`,
     budget === null
       ? 'Budget           none: nothing is enforced'

@@ -56,7 +56,7 @@ describe('a mistake in the file is one line that says what to write instead', ()
     ],
     [
       '[server]\nconstructor = 1',
-      'server.constructor is no key; the keys of server are host, port, api_key_env, request_timeout_seconds, drain_timeout_seconds, client_gone_drain_seconds, max_body_bytes, max_concurrent_requests',
+      'server.constructor is no key; the keys of server are host, port, api_key_env, request_timeout_seconds, drain_timeout_seconds, client_gone_drain_seconds, max_body_bytes, workers, max_concurrent_requests',
     ],
     [
       '[[backends]]\nname = "x"\nurl = "http://a"\ntyp = "vllm"',
@@ -346,6 +346,7 @@ describe('a good file', () => {
         requestTimeoutSeconds: 300,
         drainTimeoutSeconds: 30,
         maxBodyBytes: 10_485_760,
+        workers: 1,
         maxConcurrentRequests: 1000,
         apiKey: null,
         clientGoneDrainSeconds: 30,

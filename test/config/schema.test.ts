@@ -25,6 +25,7 @@ const DOCUMENTED: readonly (readonly [
   ['server.drain_timeout_seconds', 30, { min: 0, max: 86_400 }],
   ['server.client_gone_drain_seconds', 30, { min: 0, max: 3600 }],
   ['server.max_body_bytes', 10 * 1024 * 1024, { min: 1024, max: 1024 ** 3 }],
+  ['server.workers', 1, { min: 1, max: 128 }],
   ['server.max_concurrent_requests', 1000, { min: 1, max: 1_000_000 }],
   ['metrics.port', undefined, { min: 0, max: 65_535 }],
   ['logging.level', 'info', ['error', 'warn', 'info', 'debug']],

@@ -5,8 +5,8 @@ export const DURABILITY_MUTANTS: readonly Mutant[] = [
   mutant(
     'the commit is not awaited before the call is sent',
     'src/http/model-call.ts',
-    'await ledger.committed();',
-    'void ledger.committed().catch(() => undefined);',
+    'await durable;',
+    'void durable?.catch(() => undefined);',
   ),
   mutant(
     'a commit is reported at once',

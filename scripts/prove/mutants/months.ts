@@ -16,9 +16,9 @@ export const MONTH_MUTANTS: readonly Mutant[] = [
   ),
   mutant(
     'a retry does not look at the clock',
-    'src/http/model-call.ts',
-    '    control.noticeTime(clock.now());\n    choice',
-    '    choice',
+    'src/http/admission.ts',
+    '      control.noticeTime(clock.now());\n      const choice',
+    '      const choice',
   ),
   mutant(
     'a month is turned one instant late',

@@ -8,11 +8,12 @@ import { aborted, listenForStop, onHangUp } from '../stop-signal.ts';
 
 /** The flags that set a key of the config. */
 function overrides(
-  flags: Flags<'host' | 'port' | 'log-level' | 'log-format' | 'ledger'>,
+  flags: Flags<'host' | 'port' | 'workers' | 'log-level' | 'log-format' | 'ledger'>,
 ): Readonly<Record<string, string | number>> {
   const given = {
     'server.host': flags.text('host'),
     'server.port': flags.whole('port', 0, 65_535),
+    'server.workers': flags.whole('workers', 1, 128),
     'logging.level': flags.oneOf('log-level', ['error', 'warn', 'info', 'debug']),
     'logging.format': flags.oneOf('log-format', ['pretty', 'json']),
     'ledger.path': flags.text('ledger'),
@@ -35,6 +36,7 @@ export const serve = command({
     ...CONFIG_FLAG,
     host: { value: 'HOST', help: 'Address to listen on.' },
     port: { value: 'PORT', help: 'Port to listen on; 0 takes a free one.' },
+    workers: { value: 'N', help: 'Processes that share the port and one budget; 1 by default.' },
     'log-level': { value: 'LEVEL', help: 'error, warn, info or debug.' },
     'log-format': { value: 'FORMAT', help: 'pretty or json.' },
     ledger: { value: 'PATH', help: 'SQLite file of the ledger.' },
@@ -42,7 +44,11 @@ export const serve = command({
       help: 'Show the running statecharts to the Stately inspector, on this machine only; the URL is printed.',
     },
   },
-  examples: ['nexus serve', 'nexus serve --config nexus.toml --port 8080 --log-format json'],
+  examples: [
+    'nexus serve',
+    'nexus serve --config nexus.toml --port 8080 --log-format json',
+    'nexus serve --workers 4',
+  ],
   async run(flags, session) {
     const { settings, source, warnings } = await loadSettings(
       flags.text('config'),
@@ -60,6 +66,8 @@ export const serve = command({
     if (isSilent(settings.logging)) await session.err.line(gateway.summary.join('\n'));
     await aborted(signal);
     await gateway.stop();
+    // A connection that came in while the last worker left the port is in nobody's hands, and Node would wait for it.
+    if (settings.server.workers > 1) process.exit(0);
     return 0;
   },
 });
