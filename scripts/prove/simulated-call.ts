@@ -11,6 +11,7 @@ import { NO_USAGE, type TokenUsage } from '../../src/core/usage.ts';
 import type { HoldRecord } from './books.ts';
 import type { CallPlan, Piece } from './call-plan.ts';
 import { picoOf, type ModelPrice } from './price.ts';
+import { SimulatedBody } from './simulated-body.ts';
 
 const BYTES = Buffer.from('data');
 const NOTHING = Buffer.alloc(0);
@@ -45,8 +46,6 @@ export interface Sight {
   isAborted: boolean;
 }
 
-type Result = IteratorResult<Buffer, undefined>;
-
 export class SimulatedCall implements AnswerReader {
   readonly facts: CallFacts;
   readonly sight: Sight = {
@@ -64,9 +63,10 @@ export class SimulatedCall implements AnswerReader {
   billedPico: number | null = null;
   readonly #answered = Promise.withResolvers<UpstreamAnswer>();
   readonly #onWire: Piece[] = [];
+  readonly #body = new SimulatedBody(() => {
+    this.isOver = true;
+  });
   #next = 0;
-  #waiting: PromiseWithResolvers<Result> | null = null;
-  #broken: Error | null = null;
   #timer: unknown = null;
 
   constructor(facts: CallFacts) {
@@ -92,7 +92,7 @@ export class SimulatedCall implements AnswerReader {
     const { plan } = this.facts;
     if (this.sight.status === null) return plan.opening !== 'silent';
     const isStalled = this.#next >= plan.pieces.length && plan.ending === 'stalled';
-    return this.#waiting !== null && !isStalled;
+    return this.#body.isRead && !isStalled;
   }
 
   /** The provider's next step. Only when `canAdvance`. */
@@ -178,52 +178,30 @@ export class SimulatedCall implements AnswerReader {
     }
     this.sight.status = plan.status;
     this.#stopWaiting();
-    const body = { [Symbol.asyncIterator]: () => this.#iterator() } as unknown as Readable;
     this.#answered.resolve({
       status: plan.status,
       headers: {},
       isStream: isStream && plan.status < 300,
-      body,
+      body: this.#body as unknown as Readable,
       reader: this,
     });
-  }
-
-  #iterator(): AsyncIterator<Buffer, undefined> {
-    return {
-      next: () => {
-        if (this.#broken !== null) return Promise.reject(this.#broken);
-        this.#waiting = Promise.withResolvers<Result>();
-        return this.#waiting.promise;
-      },
-      return: () => {
-        this.isOver = true;
-        return Promise.resolve({ done: true, value: undefined });
-      },
-    };
   }
 
   #send(piece: Piece | undefined): void {
     if (piece === undefined) return;
     this.#next += 1;
     this.#onWire.push(piece);
-    this.#take()?.resolve({ done: false, value: BYTES });
+    this.#body.send(BYTES);
   }
 
   #end(): void {
     this.isOver = true;
-    this.#take()?.resolve({ done: true, value: undefined });
+    this.#body.end();
   }
 
   #breakOff(error: Error): void {
     this.isOver = true;
-    this.#broken = error;
-    this.#take()?.reject(error);
-  }
-
-  #take(): PromiseWithResolvers<Result> | null {
-    const waiting = this.#waiting;
-    this.#waiting = null;
-    return waiting;
+    this.#body.breakOff(error);
   }
 
   #abort(): void {
