@@ -46,6 +46,8 @@ interface Tally {
 export class Recomputer {
   readonly #costOf: CostOf;
   readonly #prices: ReadonlyMap<string, KeptPrice>;
+  /** Few prices stand behind many entries, and the digest of each is made once. */
+  readonly #faults = new Map<string, string | null>();
   readonly #tallies = new Map<string, Tally>();
 
   constructor(costOf: CostOf, prices: readonly KeptPrice[]) {
@@ -74,6 +76,15 @@ export class Recomputer {
   /** What is wrong with the price that an entry refers to, in words; null for nothing. */
   faultOfPrice({ priceId }: LedgerEntry): string | null {
     if (priceId === null) return null;
+    let fault = this.#faults.get(priceId);
+    if (fault === undefined) {
+      fault = this.#faultOf(priceId);
+      this.#faults.set(priceId, fault);
+    }
+    return fault;
+  }
+
+  #faultOf(priceId: string): string | null {
     const kept = this.#prices.get(priceId);
     if (kept === undefined) return 'refers to a price that is not kept';
     return priceIdOf(canonicalPrice(kept.price)) === priceId
