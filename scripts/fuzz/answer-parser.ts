@@ -183,7 +183,7 @@ export class AnswerParser {
       body.chunkLeft = Number.parseInt(line, 16);
       this.#waiting = this.#waiting.subarray(end + 2);
     }
-    const isLast = body.chunkLeft === 0 && this.#waiting.length >= 2;
+    if (body.chunkLeft === 0) return this.#readTrailers(body);
     const data = this.#waiting.subarray(0, body.chunkLeft);
     body.add(data);
     body.chunkLeft -= data.length;
@@ -193,7 +193,23 @@ export class AnswerParser {
       throw new MalformedAnswer('a chunk does not end where it says');
     this.#waiting = this.#waiting.subarray(2);
     body.chunkLeft = null;
-    return isLast ? this.#finish(body, true) : true;
+    return true;
+  }
+
+  /** What follows the last chunk: a blank line, or headers that the head announced and then a blank line. */
+  #readTrailers(body: Body): boolean {
+    const isBlank = this.#waiting.toString('latin1', 0, 2) === '\r\n';
+    const end = isBlank ? 0 : this.#waiting.indexOf('\r\n\r\n');
+    if (end < 0) {
+      if (this.#waiting.length > MAX_HEAD_BYTES) throw new MalformedAnswer('endless trailers');
+      return false;
+    }
+    const lines = isBlank ? [] : this.#waiting.toString('latin1', 0, end).split('\r\n');
+    const announced = (this.#head?.headers.get('trailer') ?? []).join(',').toLowerCase();
+    for (const name of headersOf(lines).keys())
+      if (!announced.includes(name)) throw new MalformedAnswer(`a trailer "${name}" of no head`);
+    this.#waiting = this.#waiting.subarray(end + (isBlank ? 2 : 4));
+    return this.#finish(body, true);
   }
 
   #finish(body: Body, isWhole: boolean): boolean {

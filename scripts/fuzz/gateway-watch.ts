@@ -24,7 +24,9 @@ export class GatewayWatch {
     this.#gateway = gateway;
   }
 
-  start(): void {
+  /** From now on: what a start needs (hundreds of files to load) delays nobody, as nobody can ask yet. */
+  async start(): Promise<void> {
+    await this.#ask('read');
     this.#timer = setInterval(() => void this.#note('read').catch(() => undefined), EVERY_MS);
   }
 

@@ -157,7 +157,7 @@ async function runCases(
     await fuzzing.run(only, only + 1);
     return 0;
   }
-  watch.start();
+  await watch.start();
   await fuzzing.run(0, Math.min(WARM_UP_CASES, requests));
   const before = await watch.heapBytes();
   await fuzzing.run(WARM_UP_CASES, requests);
