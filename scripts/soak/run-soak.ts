@@ -115,6 +115,7 @@ async function load(
   const endMs = performance.now() + ms;
   while (performance.now() < endMs && books.violations.length === 0 && gateway.exit === null) {
     await delay(Math.min(SAMPLE_MS, Math.max(1, endMs - performance.now())));
+    if (gateway.exit !== null) break;
     await sample(soak);
     const { requests, answered } = counts;
     const leftS = Math.round((endMs - performance.now()) / 1000);
