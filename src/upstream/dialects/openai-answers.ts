@@ -3,10 +3,9 @@ import type { ModelRoute } from '../../core/policy.ts';
 import type { JsonObject } from '../../core/request.ts';
 import type { AnswerReader } from '../../core/upstream.ts';
 import type { TokenUsage } from '../../core/usage.ts';
-import { dataOf, endsWithBlankLine, EventSplitter } from '../event-stream.ts';
+import { dataOf } from '../event-stream.ts';
 import { findLastMember, isNullMember, withoutMember } from '../json-bytes.ts';
 import { isJsonObject, objectsAt, parseJsonObject } from '../json-values.ts';
-import { KeptBytes } from '../kept-bytes.ts';
 import { errorEvent } from './openai-errors.ts';
 import {
   NATIVE_USAGE_KEYS,
@@ -15,24 +14,20 @@ import {
   usageOfDocument,
 } from './openai-usage.ts';
 import { textOfDocument, textOfEvents } from './openai-text.ts';
+import { PassingEvents, PassingJson } from './passing-bytes.ts';
 import { serviceOfTier } from './served-as.ts';
 
 const EMPTY = Buffer.alloc(0);
 const USAGE_KEY = '"usage"';
 const JSON_KEYS: readonly string[] = [USAGE_KEY, ...Object.values(NATIVE_USAGE_KEYS)];
 const END_MARKER = '[DONE]';
-/** A JSON answer is parsed in one go, which is fast; beyond this its end is searched for the usage, and its text is judged. */
-const KEPT_OF_JSON_BYTES = 8 * 1024 * 1024;
-/** A stream is thousands of small texts of JSON: to read a megabyte of them takes a tenth of a second. */
-const KEPT_OF_STREAM_BYTES = 512 * 1024;
-/** Enough for any usage object and what providers write after it. */
-const TAIL_BYTES = 16 * 1024;
+/** How far from its end an answer is searched for a single word. */
+const NEAR_END_BYTES = 16 * 1024;
 
 /** A JSON answer. Its bytes pass as they are. */
 export class OpenAiJsonReader implements AnswerReader {
   readonly #route: ModelRoute;
-  readonly #kept = new KeptBytes(KEPT_OF_JSON_BYTES);
-  #tail: Buffer = EMPTY;
+  readonly #json = new PassingJson();
   #isComplete = false;
   #usage: TokenUsage | null = null;
 
@@ -41,16 +36,13 @@ export class OpenAiJsonReader implements AnswerReader {
   }
 
   push(chunk: Buffer): Buffer {
-    this.#kept.add(chunk);
-    if (!this.#kept.isWhole) {
-      this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-TAIL_BYTES);
-    }
+    this.#json.add(chunk);
     return chunk;
   }
 
   end(): Buffer {
     this.#isComplete = true;
-    this.#usage = this.#kept.isWhole ? usageOfBody(this.#kept.bytes()) : usageAtEnd(this.#tail);
+    this.#usage = usageOf(this.#json);
     return EMPTY;
   }
 
@@ -63,11 +55,7 @@ export class OpenAiJsonReader implements AnswerReader {
   }
 
   outputText(): string {
-    if (this.#route === 'embeddings') return '';
-    const text = this.#kept.bytes().toString('utf8');
-    const document = parseJsonObject(text);
-    // Half an answer can not be parsed; counting its JSON syntax too errs on the side of the bill.
-    return document ? textOfDocument(document) : this.#kept.extrapolate(text);
+    return this.#route === 'embeddings' ? '' : this.#json.outputText(textOfDocument);
   }
 
   streamError(message: string, code: string): Buffer {
@@ -75,22 +63,20 @@ export class OpenAiJsonReader implements AnswerReader {
   }
 }
 
-function memberAtEnd(bytes: Buffer, key: string): string {
-  const member = findLastMember(bytes, key);
-  return member ? bytes.toString('utf8', member.valueStart, member.valueEnd) : '';
-}
-
-function usageAtEnd(bytes: Buffer): TokenUsage | null {
-  const usage = readOpenAiUsage(parseJsonObject(memberAtEnd(bytes, 'usage')));
+function usageAtEnd(json: PassingJson): TokenUsage | null {
+  const usage = readOpenAiUsage(json.lastObject('usage'));
+  if (usage === null) return null;
   // A word in its quotes, near the usage: where there is none, all of a long answer would be searched for it.
-  const tier = memberAtEnd(bytes.subarray(-TAIL_BYTES), 'service_tier').slice(1, -1);
-  return usage && { ...usage, ...serviceOfTier(tier) };
+  const end = json.searchable().subarray(-NEAR_END_BYTES);
+  const tier = findLastMember(end, 'service_tier');
+  const said = tier ? end.toString('utf8', tier.valueStart + 1, tier.valueEnd - 1) : '';
+  return { ...usage, ...serviceOfTier(said) };
 }
 
-function usageOfBody(bytes: Buffer): TokenUsage | null {
-  const usage = usageAtEnd(bytes);
-  if (usage || !JSON_KEYS.some((key) => bytes.includes(key))) return usage;
-  const document = parseJsonObject(bytes.toString('utf8'));
+function usageOf(json: PassingJson): TokenUsage | null {
+  const usage = usageAtEnd(json);
+  if (usage || !JSON_KEYS.some((key) => json.searchable().includes(key))) return usage;
+  const document = json.document();
   return document && (usageOfDocument(document) ?? nativeUsageOf(document));
 }
 
@@ -103,14 +89,10 @@ export class OpenAiStreamReader implements AnswerReader {
   readonly #strips: boolean;
   /** Keys of usage in the backend's own words, where it has some: looked for in every piece, so they are few. */
   readonly #nativeKeys: readonly string[];
-  readonly #kept = new KeptBytes(KEPT_OF_STREAM_BYTES);
-  readonly #splitter = new EventSplitter();
+  readonly #events = new PassingEvents();
   #usage: TokenUsage | null = null;
   #nativeUsage: TokenUsage | null = null;
   #isComplete = false;
-  #endedInBlock = false;
-  /** What `outputText` found, until more comes. */
-  #text: string | null = null;
 
   constructor(strips: boolean, nativeKeys: readonly string[] = []) {
     this.#strips = strips;
@@ -118,19 +100,11 @@ export class OpenAiStreamReader implements AnswerReader {
   }
 
   push(chunk: Buffer): Buffer {
-    this.#kept.add(chunk);
-    this.#text = null;
-    // Most pieces are whole events without a word about usage: two searches, no copy.
-    if (this.#splitter.isAtBoundary && endsWithBlankLine(chunk) && !this.#isOfInterest(chunk)) {
-      return chunk;
-    }
-    return join(this.#splitter.push(chunk).map((block) => this.#read(block)));
+    return this.#events.push(chunk, this.#isOfInterest, this.#read);
   }
 
   end(): Buffer {
-    const rest = this.#splitter.rest();
-    this.#endedInBlock = rest.length > 0;
-    return rest.length > 0 ? this.#read(rest) : rest;
+    return this.#events.end(this.#read);
   }
 
   usage(): TokenUsage | null {
@@ -142,30 +116,17 @@ export class OpenAiStreamReader implements AnswerReader {
   }
 
   outputText(): string {
-    this.#text ??= this.#readText();
-    return this.#text;
+    return this.#events.outputText(textOfEvents);
   }
 
   streamError(message: string, code: string): Buffer {
-    const event = errorEvent(message, code);
-    return this.#endedInBlock ? Buffer.concat([Buffer.from('\n\n'), event]) : event;
+    return this.#events.after(errorEvent(message, code));
   }
 
-  #readText(): string {
-    const bytes = this.#kept.bytes();
-    const text = textOfEvents(bytes);
-    // One event can be longer than what is kept. As for half a JSON answer, its syntax is counted too then.
-    const isCutEvent = text === '' && !this.#kept.isWhole;
-    return this.#kept.extrapolate(isCutEvent ? bytes.toString('utf8') : text);
-  }
-
-  #isOfInterest(bytes: Buffer): boolean {
-    return (
-      bytes.includes(USAGE_KEY) ||
-      bytes.includes(END_MARKER) ||
-      this.#nativeKeys.some((key) => bytes.includes(key))
-    );
-  }
+  readonly #isOfInterest = (bytes: Buffer): boolean =>
+    bytes.includes(USAGE_KEY) ||
+    bytes.includes(END_MARKER) ||
+    this.#nativeKeys.some((key) => bytes.includes(key));
 
   /** Also beside a `usage` that is null. */
   #readNative(block: Buffer): void {
@@ -175,8 +136,7 @@ export class OpenAiStreamReader implements AnswerReader {
   }
 
   /** Client bytes of one block. */
-  #read(block: Buffer): Buffer {
-    if (!this.#isOfInterest(block)) return block;
+  readonly #read = (block: Buffer): Buffer => {
     this.#readNative(block);
     const member = findLastMember(block, 'usage');
     if (member && isNullMember(block, member)) {
@@ -198,7 +158,7 @@ export class OpenAiStreamReader implements AnswerReader {
     if (!this.#strips) return block;
     if (isFiller && member) return withoutMember(block, member);
     return isUsageOnly(document) ? EMPTY : block;
-  }
+  };
 }
 
 function isFinished({ finish_reason: reason }: JsonObject): boolean {
@@ -209,10 +169,4 @@ function isFinished({ finish_reason: reason }: JsonObject): boolean {
 function isUsageOnly(document: JsonObject): boolean {
   const { choices, usage } = document;
   return Array.isArray(choices) && choices.length === 0 && isJsonObject(usage);
-}
-
-function join(pieces: readonly Buffer[]): Buffer {
-  const [first] = pieces;
-  if (!first) return EMPTY;
-  return pieces.length === 1 ? first : Buffer.concat(pieces);
 }

@@ -1,0 +1,107 @@
+/** What readers of answers have in common whose bytes pass: they are kept in bounds, so that usage and text can be read. */
+import type { JsonObject } from '../../core/request.ts';
+import { endsWithBlankLine, EventSplitter } from '../event-stream.ts';
+import { findLastMember } from '../json-bytes.ts';
+import { parseJsonObject } from '../json-values.ts';
+import { KeptBytes } from '../kept-bytes.ts';
+
+const EMPTY = Buffer.alloc(0);
+/** A JSON answer is parsed in one go, which is fast; beyond this its end is searched for the usage, and its text is judged. */
+const KEPT_OF_JSON_BYTES = 8 * 1024 * 1024;
+/** A stream is thousands of small texts of JSON: to read a megabyte of them takes a tenth of a second. */
+const KEPT_OF_STREAM_BYTES = 512 * 1024;
+/** Enough for any usage object and what providers write after it, such as the client's own metadata. */
+const TAIL_BYTES = 64 * 1024;
+
+/** A JSON answer as far as it is kept: whole, or its beginning and its end. */
+export class PassingJson {
+  readonly #kept = new KeptBytes(KEPT_OF_JSON_BYTES);
+  #tail: Buffer = EMPTY;
+
+  add(chunk: Buffer): void {
+    this.#kept.add(chunk);
+    if (!this.#kept.isWhole) this.#tail = Buffer.concat([this.#tail, chunk]).subarray(-TAIL_BYTES);
+  }
+
+  /** The whole answer; null for one that is too long, cut, or no JSON object. */
+  document(): JsonObject | null {
+    return this.#kept.isWhole ? parseJsonObject(this.#text()) : null;
+  }
+
+  /** The object under the last `name` in the answer, found from its end. */
+  lastObject(name: string): JsonObject | null {
+    const bytes = this.searchable();
+    const member = findLastMember(bytes, name);
+    return member && parseJsonObject(bytes.toString('utf8', member.valueStart, member.valueEnd));
+  }
+
+  /** All of the answer, or the end of one that is too long. */
+  searchable(): Buffer {
+    return this.#kept.isWhole ? this.#kept.bytes() : this.#tail;
+  }
+
+  /** Half an answer can not be parsed; counting its JSON syntax too errs on the side of the bill. */
+  outputText(textOf: (document: JsonObject) => string): string {
+    const document = this.document();
+    return document ? textOf(document) : this.#kept.extrapolate(this.#text());
+  }
+
+  #text(): string {
+    return this.#kept.bytes().toString('utf8');
+  }
+}
+
+/**
+ * A stream of events as far as it is kept. Only whole events are given to the client, so that an error after a sudden end
+ * never lands in the middle of one.
+ */
+export class PassingEvents {
+  readonly #kept = new KeptBytes(KEPT_OF_STREAM_BYTES);
+  readonly #splitter = new EventSplitter();
+  #endedInBlock = false;
+  /** What `outputText` found, until more comes. */
+  #text: string | null = null;
+
+  /** Client bytes of a piece. `read` gives those of one event; it is not asked for what is not `isOfInterest`. */
+  push(
+    chunk: Buffer,
+    isOfInterest: (bytes: Buffer) => boolean,
+    read: (block: Buffer) => Buffer,
+  ): Buffer {
+    this.#kept.add(chunk);
+    this.#text = null;
+    // Most pieces are whole events of text alone: a few searches, no copy.
+    if (this.#splitter.isAtBoundary && endsWithBlankLine(chunk) && !isOfInterest(chunk))
+      return chunk;
+    const pieces = this.#splitter
+      .push(chunk)
+      .map((block) => (isOfInterest(block) ? read(block) : block));
+    const [first = EMPTY] = pieces;
+    return pieces.length > 1 ? Buffer.concat(pieces) : first;
+  }
+
+  /** Client bytes of what came after the last whole event. */
+  end(read: (block: Buffer) => Buffer): Buffer {
+    const rest = this.#splitter.rest();
+    this.#endedInBlock = rest.length > 0;
+    return rest.length > 0 ? read(rest) : rest;
+  }
+
+  /** An event after everything that came: at the beginning of a line. */
+  after(event: Buffer): Buffer {
+    return this.#endedInBlock ? Buffer.concat([Buffer.from('\n\n'), event]) : event;
+  }
+
+  outputText(textOf: (bytes: Buffer) => string): string {
+    this.#text ??= this.#readText(textOf);
+    return this.#text;
+  }
+
+  #readText(textOf: (bytes: Buffer) => string): string {
+    const bytes = this.#kept.bytes();
+    const text = textOf(bytes);
+    // One event can be longer than what is kept. As for half a JSON answer, its syntax is counted too then.
+    const isCutEvent = text === '' && !this.#kept.isWhole;
+    return this.#kept.extrapolate(isCutEvent ? bytes.toString('utf8') : text);
+  }
+}
