@@ -23,7 +23,7 @@ import {
   type ListProvider,
 } from './price-list.ts';
 import { providersOf } from './price-providers.ts';
-import { completeRates, ZERO_RATES, type Rates } from './rates.ts';
+import { completeRates, RATE_NAMES, ZERO_RATES, type Rates } from './rates.ts';
 import {
   dearerFees,
   publishedFees,
@@ -163,6 +163,21 @@ export function fromList(
   };
 }
 
+function haveSameRates(a: Rates, b: Rates): boolean {
+  return RATE_NAMES.every((name) => a[name] === b[name]);
+}
+
+function conservativePrice(model: string, rates: Rates, relatives: readonly ListProvider[]): Price {
+  return Object.freeze({
+    ...maxOutput(model),
+    source: 'conservative',
+    version: LIST_VERSION,
+    tiers: oneTier(rates),
+    perRequest: 0,
+    ...withFees(timesMargin(feesOf(relatives))),
+  });
+}
+
 function configure(settings: BackendSettings): ConfiguredBackend {
   const patterns = Object.entries(settings.prices).map(([pattern, prices]) => ({
     glob: parseGlob(pattern),
@@ -227,6 +242,7 @@ class ListedPriceBook implements PriceBook {
 
   #unknown({ name }: BackendSettings, model: string, relatives: readonly ListProvider[]): Pricing {
     let isSaid = false;
+    let known: { readonly rates: Rates; readonly price: Price } | null = null;
     const say = (what: string): void => {
       if (!isSaid)
         this.#log.warn(
@@ -241,16 +257,11 @@ class ListedPriceBook implements PriceBook {
         return null;
       }
       say('the dearest rate of its provider times 1.15 is charged');
-      const tiers = oneTier(conservativeRates(relatives, atMs));
-      const fees = withFees(timesMargin(feesOf(relatives)));
-      return Object.freeze({
-        ...maxOutput(model),
-        source: 'conservative',
-        version: LIST_VERSION,
-        tiers,
-        perRequest: 0,
-        ...fees,
-      });
+      const rates = conservativeRates(relatives, atMs);
+      // One object for one price: the ledger makes the digest of each object that it is given.
+      if (known === null || !haveSameRates(known.rates, rates))
+        known = { rates, price: conservativePrice(model, rates, relatives) };
+      return known.price;
     };
   }
 }
