@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Upstream, UpstreamAnswer } from '../../src/core/upstream.ts';
 import { createUpstream } from '../../src/upstream/create-upstream.ts';
-import { AnthropicJsonReader } from '../../src/upstream/dialects/anthropic-answers.ts';
-import { AnthropicStreamReader } from '../../src/upstream/dialects/anthropic-stream.ts';
+import { AnthropicJsonReader } from '../../src/upstream/dialects/anthropic/answers.ts';
+import { AnthropicStreamReader } from '../../src/upstream/dialects/anthropic/stream.ts';
 import { startAnthropicServer } from '../support/anthropic-server.ts';
 import { HandClock } from '../support/hand-clock.ts';
 import type { ProviderServer } from '../support/provider-server.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { UpstreamFailure } from '../../src/core/upstream.ts';
-import { toAnthropicRequest } from '../../src/upstream/dialects/anthropic-request.ts';
+import { toAnthropicRequest } from '../../src/upstream/dialects/anthropic/request.ts';
 import { anAttempt } from '../support/upstream-attempts.ts';
 
 const MODEL = 'claude-sonnet-4-5';

@@ -2,11 +2,11 @@
 import { describe, expect, it } from '@jest/globals';
 import type { AnswerReader } from '../../src/core/upstream.ts';
 import { ErrorReader } from '../../src/upstream/dialects/error-reader.ts';
-import { messagesFormat } from '../../src/upstream/dialects/messages-format.ts';
+import { messagesFormat } from '../../src/upstream/dialects/messages/format.ts';
 import {
   OpenAiJsonReader,
   OpenAiStreamReader,
-} from '../../src/upstream/dialects/openai-answers.ts';
+} from '../../src/upstream/dialects/openai/answers.ts';
 import { anAttempt } from '../support/upstream-attempts.ts';
 
 type Json = Record<string, unknown>;

@@ -2,11 +2,11 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { AnswerReader, UpstreamAttempt } from '../../src/core/upstream.ts';
 import { createUpstream } from '../../src/upstream/create-upstream.ts';
-import { messagesBody } from '../../src/upstream/dialects/anthropic-body.ts';
+import { messagesBody } from '../../src/upstream/dialects/anthropic/body.ts';
 import {
   PassingMessageReader,
   PassingMessageStreamReader,
-} from '../../src/upstream/dialects/anthropic-passing.ts';
+} from '../../src/upstream/dialects/anthropic/passing.ts';
 import { startAnthropicServer } from '../support/anthropic-server.ts';
 import {
   aBackend,

@@ -1,7 +1,7 @@
 /** What a request of the Messages API becomes for a backend that speaks the chat format. */
 import { describe, expect, it } from '@jest/globals';
 import { UpstreamFailure } from '../../src/core/upstream.ts';
-import { messagesToChat } from '../../src/upstream/dialects/messages-request.ts';
+import { messagesToChat } from '../../src/upstream/dialects/messages/request.ts';
 import { anAttempt } from '../support/upstream-attempts.ts';
 
 type Body = Readonly<Record<string, unknown>>;

@@ -4,7 +4,7 @@ import { createUpstream } from '../../src/upstream/create-upstream.ts';
 import {
   OpenAiJsonReader,
   OpenAiStreamReader,
-} from '../../src/upstream/dialects/openai-answers.ts';
+} from '../../src/upstream/dialects/openai/answers.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
 import type { ProviderServer } from '../support/provider-server.ts';
 import {

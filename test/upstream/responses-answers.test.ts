@@ -1,8 +1,8 @@
 import { afterEach, describe, expect, it } from '@jest/globals';
 import type { Upstream, UpstreamAnswer } from '../../src/core/upstream.ts';
 import { createUpstream } from '../../src/upstream/create-upstream.ts';
-import { ResponsesChatStreamReader } from '../../src/upstream/dialects/responses-stream.ts';
-import { OpenAiStreamReader } from '../../src/upstream/dialects/openai-answers.ts';
+import { ResponsesChatStreamReader } from '../../src/upstream/dialects/responses/stream.ts';
+import { OpenAiStreamReader } from '../../src/upstream/dialects/openai/answers.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
 import type { Behaviour } from '../support/provider-server.ts';
 import { aBackend, anAttempt, readAll, silentLog } from '../support/upstream-attempts.ts';

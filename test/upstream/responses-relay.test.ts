@@ -5,7 +5,7 @@ import { createUpstream } from '../../src/upstream/create-upstream.ts';
 import {
   ResponsesJsonReader,
   ResponsesStreamReader,
-} from '../../src/upstream/dialects/responses-native.ts';
+} from '../../src/upstream/dialects/responses/native.ts';
 import { startOpenAiServer } from '../support/openai-server.ts';
 import type { ProviderServer } from '../support/provider-server.ts';
 import { aBackend, anAttempt, readAll, silentLog } from '../support/upstream-attempts.ts';

@@ -1,6 +1,6 @@
 import { describe, expect, it } from '@jest/globals';
 import { UpstreamFailure } from '../../src/core/upstream.ts';
-import { toChatRequest } from '../../src/upstream/dialects/responses-request.ts';
+import { toChatRequest } from '../../src/upstream/dialects/responses/request.ts';
 import { anAttempt } from '../support/upstream-attempts.ts';
 
 const MODEL = 'llama3';

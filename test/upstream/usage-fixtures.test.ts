@@ -2,12 +2,12 @@
 import { describe, expect, it } from '@jest/globals';
 import type { TokenUsage } from '../../src/core/usage.ts';
 import type { AnswerReader } from '../../src/core/upstream.ts';
-import { anthropicDialect } from '../../src/upstream/dialects/anthropic.ts';
-import { openAiDialect } from '../../src/upstream/dialects/openai.ts';
+import { anthropicDialect } from '../../src/upstream/dialects/anthropic/dialect.ts';
+import { openAiDialect } from '../../src/upstream/dialects/openai/dialect.ts';
 import {
   usageOfResponse,
   usageOfResponseEvent,
-} from '../../src/upstream/dialects/responses-usage.ts';
+} from '../../src/upstream/dialects/responses/usage.ts';
 import { dataOf, EventSplitter } from '../../src/upstream/event-stream.ts';
 import { parseJsonObject } from '../../src/upstream/json-values.ts';
 import { HandClock } from '../support/hand-clock.ts';

@@ -6,12 +6,12 @@ import {
   mergeAnthropicUsage,
   readAnthropicUsage,
   toOpenAiUsage,
-} from '../../src/upstream/dialects/anthropic-usage.ts';
-import { nativeUsageOf, readOpenAiUsage } from '../../src/upstream/dialects/openai-usage.ts';
+} from '../../src/upstream/dialects/anthropic/usage.ts';
+import { nativeUsageOf, readOpenAiUsage } from '../../src/upstream/dialects/openai/usage.ts';
 import {
   usageOfResponse,
   usageOfResponseEvent,
-} from '../../src/upstream/dialects/responses-usage.ts';
+} from '../../src/upstream/dialects/responses/usage.ts';
 import { reportedUsd } from '../../src/upstream/usage-values.ts';
 
 function usage(figures: Partial<TokenUsage>): TokenUsage {

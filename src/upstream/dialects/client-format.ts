@@ -7,8 +7,8 @@ import type { ModelRoute } from '../../core/policy.ts';
 import type { JsonObject } from '../../core/request.ts';
 import type { AnswerReader, UpstreamAttempt } from '../../core/upstream.ts';
 import type { AnswerHead, Dialect } from './dialect.ts';
-import { messagesFormat } from './messages-format.ts';
-import { responsesFormat } from './responses-format.ts';
+import { messagesFormat } from './messages/format.ts';
+import { responsesFormat } from './responses/format.ts';
 
 export interface ClientFormat {
   /**

@@ -3,7 +3,7 @@
  * the key that it refused: the backend's key belongs to the gateway, so it is taken out before a client can read it.
  */
 import type { AnswerReader } from '../../core/upstream.ts';
-import { errorEvent } from './openai-errors.ts';
+import { errorEvent } from './openai/errors.ts';
 
 const EMPTY = Buffer.alloc(0);
 const REDACTED = '[key redacted by the gateway]';
