@@ -2,6 +2,7 @@
 import { readEnvironment } from '../config/environment.ts';
 import type { CommandRow, ExitCode, Session } from './command.ts';
 import { COMMANDS } from './commands.ts';
+import { useCompiledCode } from './compiled-code.ts';
 import { UsageFailure } from './failure.ts';
 import { guess, parseFlags } from './flags.ts';
 import { commandHelp, groupHelp, mainHelp } from './help.ts';
@@ -89,6 +90,7 @@ async function main(): Promise<void> {
     if (error.code === 'EIO') return;
     process.exit(error.code === 'EPIPE' ? 0 : 1);
   });
+  useCompiledCode();
   const env = readEnvironment();
   const err = new Output(process.stderr, env);
   try {

@@ -1,6 +1,7 @@
 import type { Settings } from '../../core/settings.ts';
 import { startGateway, type Gateway } from '../../main.ts';
 import { command } from '../command.ts';
+import { keepCompiledCode } from '../compiled-code.ts';
 import type { Flags } from '../flags.ts';
 import { loadSettings } from '../load-settings.ts';
 import { CONFIG_FLAG } from '../shared-flags.ts';
@@ -62,6 +63,7 @@ export const serve = command({
     let started: Gateway | null = null;
     onHangUp(() => started?.reload());
     const gateway = await startGateway({ settings, version, source, warnings, stately });
+    keepCompiledCode();
     started = gateway;
     if (isSilent(settings.logging)) await session.err.line(gateway.summary.join('\n'));
     await aborted(signal);
