@@ -46,6 +46,11 @@ export class LiveFeed {
       // Proxies that buffer would hold the frames back.
       'X-Accel-Buffering': 'no',
     });
+    // Asked for the head alone, there is nothing to wait for.
+    if (response.req.method === 'HEAD') {
+      response.end();
+      return;
+    }
     this.#viewers.add(response);
     response.on('close', () => this.#remove(response));
     this.#unsubscribe ??= this.#sources.subscribe(() => this.#changed());

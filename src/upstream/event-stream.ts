@@ -86,10 +86,13 @@ export function endsWithBlankLine(chunk: Buffer): boolean {
   return last > 0 && chunk[last] === LF && chunk[last - 1] === LF;
 }
 
+/** `data` and its blank line. */
+const SHORTEST_DATA = 6;
+
 /** The `data` of one block, or null for a block without any, such as a comment. */
 export function dataOf(block: Buffer): string | null {
   // Comments that keep a connection alive, and the blank lines of a backend that has gone mad, are told at a glance.
-  if (!block.includes('data')) return null;
+  if (block.length < SHORTEST_DATA || !block.includes('data')) return null;
   const lines = block
     .toString('utf8')
     .replace(/^\uFEFF/, '')

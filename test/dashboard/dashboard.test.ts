@@ -192,6 +192,13 @@ describe('the stream', () => {
     expect(clock.pending).toBe(0);
   });
 
+  it('has a head that can be asked for alone, and then no viewer is kept', async () => {
+    const head = await fetch(`${url}/dashboard/events`, { method: 'HEAD' });
+    expect(head.status).toBe(200);
+    expect(head.headers.get('content-type')).toMatch(/event-stream/);
+    expect(listeners.size).toBe(0);
+  });
+
   it('ends when the gateway stops', async () => {
     const stream = await openStream();
     await stream.nextTotal();

@@ -10,6 +10,8 @@ const EMPTY = Buffer.alloc(0);
 const KEPT_OF_JSON_BYTES = 8 * 1024 * 1024;
 /** A stream is thousands of small texts of JSON: to read a megabyte of them takes a tenth of a second. */
 const KEPT_OF_STREAM_BYTES = 512 * 1024;
+/** `data:[DONE]`. A backend that has gone mad sends a hundred thousand blank lines a second, and none is looked at. */
+const SHORTEST_EVENT = 11;
 /** Enough for any usage object and what providers write after it, such as the client's own metadata. */
 const TAIL_BYTES = 64 * 1024;
 
@@ -70,12 +72,15 @@ export class PassingEvents {
   ): Buffer {
     this.#kept.add(chunk);
     this.#text = null;
+    const isPlain = this.#splitter.isAtBoundary && !isOfInterest(chunk);
     // Most pieces are whole events of text alone: a few searches, no copy.
-    if (this.#splitter.isAtBoundary && endsWithBlankLine(chunk) && !isOfInterest(chunk))
-      return chunk;
-    const pieces = this.#splitter
-      .push(chunk)
-      .map((block) => (isOfInterest(block) ? read(block) : block));
+    if (isPlain && endsWithBlankLine(chunk)) return chunk;
+    const blocks = this.#splitter.push(chunk);
+    const pieces = isPlain
+      ? blocks
+      : blocks.map((block) =>
+          block.length >= SHORTEST_EVENT && isOfInterest(block) ? read(block) : block,
+        );
     const [first = EMPTY] = pieces;
     return pieces.length > 1 ? Buffer.concat(pieces) : first;
   }
