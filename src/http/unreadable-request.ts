@@ -1,5 +1,5 @@
 /** Requests that Node's parser refuses, before the app has seen them, get an error of the same shape as every other. */
-import type { Server, ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { GatewayError } from '../core/errors.ts';
 import { errorBody } from './error-bodies.ts';
@@ -42,18 +42,36 @@ function answerOf({ statusLine, message }: Refusal): Buffer {
   return Buffer.concat([Buffer.from(head.join('\r\n')), body]);
 }
 
+/** What came and what goes on one connection. */
+interface Traffic {
+  readonly open: Set<ServerResponse>;
+  latest: IncomingMessage;
+}
+
+/** True when the request whose body is still coming has been answered: what is wrong with the body is said to nobody. */
+function isAnswered({ open, latest }: Traffic): boolean {
+  return !latest.complete && ![...open].some(({ req }) => req === latest);
+}
+
 /** Answers for the parser of this server. The connection ends with the answer: where the next request begins is unknown. */
 export function answerUnreadable(server: Server): void {
-  const open = new WeakMap<Duplex, Set<ServerResponse>>();
-  server.on('request', ({ socket }, response) => {
-    const responses = open.get(socket) ?? new Set();
-    open.set(socket, responses.add(response));
-    response.once('close', () => responses.delete(response));
+  const traffic = new WeakMap<Duplex, Traffic>();
+  server.on('request', (request, response) => {
+    const { socket } = request;
+    const own = traffic.get(socket) ?? { open: new Set(), latest: request };
+    own.latest = request;
+    traffic.set(socket, own);
+    own.open.add(response);
+    response.once('close', () => own.open.delete(response));
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
-    const responses = [...(open.get(socket) ?? [])];
+    const own = traffic.get(socket);
+    const responses = [...(own?.open ?? [])];
     // The answer may be for the request that is being read, but not land inside of another, or in its place.
-    const isFree = responses.length < 2 && responses.every(({ headersSent }) => !headersSent);
+    const isFree =
+      responses.length < 2 &&
+      responses.every(({ headersSent }) => !headersSent) &&
+      (own === undefined || !isAnswered(own));
     const isThere = socket.writable && error.code !== 'ECONNRESET';
     if (isFree && isThere) socket.write(answerOf(REFUSALS[error.code ?? ''] ?? NOT_HTTP));
     socket.destroy(error);

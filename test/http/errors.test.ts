@@ -1,7 +1,10 @@
 /** The table of errors: what a client sees for each, and the README's copy of it. */
+import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
+import { connect } from 'node:net';
 import { afterAll, beforeAll, describe, expect, it } from '@jest/globals';
 import { ERRORS } from '../../src/core/errors.ts';
+import { eventually } from '../support/eventually.ts';
 import {
   startTestGateway,
   TWO_BACKENDS,
@@ -221,4 +224,22 @@ it('gives every answer an id of its own that the client can not choose', async (
   expect(ids[0]).toBeTruthy();
   expect(ids[1]).toBeTruthy();
   expect(new Set([...ids, 'mine']).size).toBe(3);
+});
+
+it('answers once, also when the body of a request breaks off after its answer', async () => {
+  const { port } = new URL(nexus.url);
+  const socket = connect(Number(port), '127.0.0.1');
+  let said = '';
+  socket.setEncoding('latin1').on('data', (text: string) => {
+    said += text;
+  });
+  const ended = once(socket, 'close');
+  socket.write(
+    'POST /v1/nothing HTTP/1.1\r\nHost: gateway\r\nTransfer-Encoding: chunked\r\n\r\n1a\r\nhalf',
+  );
+  await eventually(() => expect(said).toContain('Nothing is served at'));
+  // The end of half a body is an error of the parser, after everything has been said.
+  socket.end();
+  await ended;
+  expect(said.match(/HTTP\/1\.1 /g)).toHaveLength(1);
 });
