@@ -61,7 +61,7 @@ function servicesOf(engine: Engine, gate: Gate, movableClock: Services['movableC
     views: observation,
     isOpen: () => gate.isOpen,
     isLedgerHealthy: () => ledger.isHealthy(),
-    giveUp: gate.giveUp.signal,
+    calls: gate.calls,
     newRequestId: () => timedId('req'),
     random: Math.random,
   };

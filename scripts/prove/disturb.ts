@@ -84,7 +84,7 @@ async function stop(world: World): Promise<void> {
   const most = world.chance.below(STEPS_TO_DRAIN);
   for (let steps = 0; steps < most && !isDone(); steps += 1) await world.step();
   if (world.isBroken || world.life !== life) return;
-  life.giveUp.abort();
+  life.openCalls.giveUp();
   for (let steps = 0; steps < STEPS_TO_DRAIN && !isDone(); steps += 1) await world.step();
   if (world.isBroken || world.life !== life) return;
   verdict.note('stop');

@@ -7,6 +7,7 @@ import { periodAt, type BillingCycle } from '../../src/core/billing-period.ts';
 import type { ControlPlane } from '../../src/core/control.ts';
 import type { RequestEnded } from '../../src/core/facts.ts';
 import type { LedgerEntry } from '../../src/core/ledger.ts';
+import { OpenCalls } from '../../src/core/open-calls.ts';
 import type { Settings } from '../../src/core/settings.ts';
 import { startControlPlane } from '../../src/control/start-control-plane.ts';
 import { VirtualClock } from '../../src/control/virtual-clock.ts';
@@ -74,7 +75,7 @@ export class Life implements DiskOwner, Watched {
   flushes: (() => void)[] = [];
   /** Token counts that are still being made. */
   readonly counting: (() => void)[] = [];
-  readonly giveUp = new AbortController();
+  readonly openCalls = new OpenCalls();
   readonly #ground: Ground;
   readonly #log = faultLog((what) => this.isAlive && this.#ground.verdict.fail(what));
   readonly #handle: Handler;
@@ -225,7 +226,7 @@ export class Life implements DiskOwner, Watched {
       views: NO_VIEWS,
       isOpen: () => this.isOpen,
       isLedgerHealthy: () => this.ledger.isHealthy(),
-      giveUp: this.giveUp.signal,
+      calls: this.openCalls,
       newRequestId: () => newId('req'),
     };
   }

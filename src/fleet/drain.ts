@@ -1,6 +1,7 @@
 /** The orderly end of a process that serves requests to models. */
 import type { Clock } from '../core/clock.ts';
 import type { Log } from '../core/log.ts';
+import { OpenCalls } from '../core/open-calls.ts';
 import { waitUntil } from '../control/waiting.ts';
 
 /** After the drain time, for holds of given-up attempts to end. */
@@ -9,12 +10,12 @@ export const GIVE_UP_MS = 1000;
 export interface Gate {
   /** True while new requests are taken. */
   isOpen: boolean;
-  /** Aborted when the drain time is over. */
-  readonly giveUp: AbortController;
+  /** Given up when the drain time is over. */
+  readonly calls: OpenCalls;
 }
 
 export function openGate(): Gate {
-  return { isOpen: true, giveUp: new AbortController() };
+  return { isOpen: true, calls: new OpenCalls() };
 }
 
 export interface Draining {
@@ -34,6 +35,6 @@ export async function drain(draining: Draining): Promise<void> {
   listener.refuseNew();
   if (await waitUntil(() => load.active === 0, drainTimeoutSeconds * 1000, ioClock)) return;
   log.warn('the drain time is over: requests in flight are given up', { inFlight: load.active });
-  gate.giveUp.abort();
+  gate.calls.giveUp();
   await waitUntil(() => load.active === 0, GIVE_UP_MS, ioClock);
 }

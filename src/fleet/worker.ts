@@ -65,7 +65,7 @@ export async function startWorker(beginning: Beginning, line: Line): Promise<Run
     facts: remoteFacts(line),
     load: new LoadBook(),
     isOpen: () => gate.isOpen,
-    giveUp: gate.giveUp.signal,
+    calls: gate.calls,
     newRequestId: () => timedId('req'),
   };
   const app = createCallApp(services, relayOperations(beginning.operations));

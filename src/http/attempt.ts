@@ -52,7 +52,7 @@ export class Attempt {
   /** Sends the attempt and carries its answer. The hold must be durable. */
   async run(): Promise<AttemptResult> {
     const { services, response, trace } = this.#context;
-    const { load, ioClock, settings, giveUp } = services;
+    const { load, ioClock, settings, calls } = services;
     const { plan, reason } = this.#started;
     trace.attempts += 1;
     trace.plan = plan;
@@ -60,8 +60,7 @@ export class Attempt {
     this.#reportBegin();
     const leave = load.begin(plan.candidate.backend);
     const abort = (): void => this.#controller.abort();
-    giveUp.addEventListener('abort', abort, { once: true });
-    if (giveUp.aborted) abort();
+    const place = calls.add(this.#controller);
     const watch = new ClientWatch(
       response,
       ioClock,
@@ -77,7 +76,7 @@ export class Attempt {
       // A fault of ours in between: nothing is known of the call, so its hold goes on counting as spending.
       this.#endHold(() => this.#suspend('the attempt ended without an outcome'));
       watch.stop();
-      giveUp.removeEventListener('abort', abort);
+      calls.remove(place);
       leave();
       trace.upstreamMs += ioClock.monotonicMs() - startedAtMs;
     }

@@ -74,12 +74,12 @@ async function ask(
   { services, request, http, response }: Call,
   { backend, model }: Candidate,
 ): Promise<Asked | null> {
-  const { upstream, ioClock, settings, giveUp } = services;
+  const { upstream, ioClock, settings, calls } = services;
   const deadline = new AbortController();
   const abort = (): void => deadline.abort();
   const mostMs = Math.min(MOST_MS, settings.server.requestTimeoutSeconds * 1000);
   const timer = ioClock.setTimeout(abort, mostMs);
-  giveUp.addEventListener('abort', abort, { once: true });
+  const place = calls.add(deadline);
   response.on('close', abort);
   try {
     const answer = await upstream.countTokens?.({
@@ -101,7 +101,7 @@ async function ask(
     throw thrown;
   } finally {
     ioClock.clearTimeout(timer);
-    giveUp.removeEventListener('abort', abort);
+    calls.remove(place);
     response.off('close', abort);
   }
 }

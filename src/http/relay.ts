@@ -79,26 +79,33 @@ function writable(response: ServerResponse, clock: Clock, stallMs: number): Prom
 export class ClientWatch {
   readonly #response: ServerResponse;
   readonly #clock: Clock;
+  readonly #drainMs: number;
+  readonly #abandon: () => void;
   #timer: unknown = null;
   #isAbandoned = false;
-  readonly #onClose: () => void;
+  // A function that is assigned to a property (`this.#onClose = () =>`) is made in V8's old space, where what it refers
+  // to outlives its request; one that initialises a field is not.
+  readonly #onClose = (): void => this.#clientLeft();
 
   constructor(response: ServerResponse, clock: Clock, drainMs: number, abandon: () => void) {
     this.#response = response;
     this.#clock = clock;
-    this.#onClose = () => {
-      if (response.writableFinished || this.#timer !== null) return;
-      this.#timer = clock.setTimeout(() => {
-        this.#isAbandoned = true;
-        abandon();
-      }, drainMs);
-    };
-    if (isClientGone(response)) this.#onClose();
+    this.#drainMs = drainMs;
+    this.#abandon = abandon;
+    if (isClientGone(response)) this.#clientLeft();
     else response.on('close', this.#onClose);
   }
 
   get isAbandoned(): boolean {
     return this.#isAbandoned;
+  }
+
+  #clientLeft(): void {
+    if (this.#response.writableFinished || this.#timer !== null) return;
+    this.#timer = this.#clock.setTimeout(() => {
+      this.#isAbandoned = true;
+      this.#abandon();
+    }, this.#drainMs);
   }
 
   stop(): void {

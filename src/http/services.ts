@@ -7,6 +7,7 @@ import type { ControlPlane } from '../core/control.ts';
 import type { Facts } from '../core/facts.ts';
 import type { LedgerAdmin } from '../core/ledger.ts';
 import type { Log } from '../core/log.ts';
+import type { OpenCalls } from '../core/open-calls.ts';
 import type { PriceBook } from '../core/prices.ts';
 import type { Settings } from '../core/settings.ts';
 import type { TokenCalibration, TokenCounter } from '../core/tokens.ts';
@@ -64,8 +65,8 @@ export interface CallServices {
   readonly load: LoadBook;
   /** True while new requests are taken; false once a shutdown has begun. */
   readonly isOpen: () => boolean;
-  /** Aborted when the drain time of a shutdown is over. */
-  readonly giveUp: AbortSignal;
+  /** Given up when the drain time of a shutdown is over. */
+  readonly calls: OpenCalls;
   readonly newRequestId: () => string;
 }
 

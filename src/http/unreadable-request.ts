@@ -43,14 +43,31 @@ function answerOf({ statusLine, message }: Refusal): Buffer {
 }
 
 /** What came and what goes on one connection. */
-interface Traffic {
-  readonly open: Set<ServerResponse>;
+class Traffic {
   latest: IncomingMessage;
-}
+  /** Nearly always none or one. */
+  #open: readonly ServerResponse[] = [];
 
-/** True when the request whose body is still coming has been answered: what is wrong with the body is said to nobody. */
-function isAnswered({ open, latest }: Traffic): boolean {
-  return !latest.complete && ![...open].some(({ req }) => req === latest);
+  constructor(request: IncomingMessage) {
+    this.latest = request;
+  }
+
+  get open(): readonly ServerResponse[] {
+    return this.#open;
+  }
+
+  /** True when the request whose body is still coming has been answered: what is wrong with it is said to nobody. */
+  get isAnswered(): boolean {
+    return !this.latest.complete && !this.#open.some(({ req }) => req === this.latest);
+  }
+
+  begin(request: IncomingMessage, response: ServerResponse): void {
+    this.latest = request;
+    this.#open = [...this.#open, response];
+    response.once('close', () => {
+      this.#open = this.#open.filter((other) => other !== response);
+    });
+  }
 }
 
 /** Answers for the parser of this server. The connection ends with the answer: where the next request begins is unknown. */
@@ -58,20 +75,21 @@ export function answerUnreadable(server: Server): void {
   const traffic = new WeakMap<Duplex, Traffic>();
   server.on('request', (request, response) => {
     const { socket } = request;
-    const own = traffic.get(socket) ?? { open: new Set(), latest: request };
-    own.latest = request;
-    traffic.set(socket, own);
-    own.open.add(response);
-    response.once('close', () => own.open.delete(response));
+    let own = traffic.get(socket);
+    if (own === undefined) {
+      own = new Traffic(request);
+      traffic.set(socket, own);
+    }
+    own.begin(request, response);
   });
   server.on('clientError', (error: NodeJS.ErrnoException, socket) => {
     const own = traffic.get(socket);
-    const responses = [...(own?.open ?? [])];
+    const responses = own?.open ?? [];
     // The answer may be for the request that is being read, but not land inside of another, or in its place.
     const isFree =
       responses.length < 2 &&
       responses.every(({ headersSent }) => !headersSent) &&
-      (own === undefined || !isAnswered(own));
+      (own === undefined || !own.isAnswered);
     const isThere = socket.writable && error.code !== 'ECONNRESET';
     if (isFree && isThere) socket.write(answerOf(REFUSALS[error.code ?? ''] ?? NOT_HTTP));
     socket.destroy(error);

@@ -17,6 +17,7 @@ import { TLSSocket } from 'node:tls';
 import { createProxyMiddleware } from 'http-proxy-middleware';
 import { assert } from '../core/assert.ts';
 import type { Clock } from '../core/clock.ts';
+import { Roster } from '../core/roster.ts';
 import { UpstreamFailure } from '../core/upstream.ts';
 import { failureBeforeHeaders } from './failures.ts';
 import type { Transport, TransportRequest, TransportResponse } from './transport.ts';
@@ -243,7 +244,7 @@ export function createProxyTransport(clock: Clock): Transport {
   const httpAgent = new HttpAgent(pool);
   const httpsAgent = new HttpsAgent(pool);
   const middleware = createMiddleware(httpAgent, httpsAgent);
-  const exchanges = new Set<Exchange>();
+  const exchanges = new Roster<Exchange>();
   let isClosed = false;
 
   return {
@@ -252,7 +253,7 @@ export function createProxyTransport(clock: Clock): Transport {
         throw new UpstreamFailure('aborted', false, 'the attempt was aborted before it was sent');
       }
       const exchange = new Exchange(request, clock);
-      exchanges.add(exchange);
+      const place = exchanges.add(exchange);
       // The stand-ins have the members that the library reads for plain HTTP, and no others.
       const standInRequest = exchange.standInRequest as unknown as IncomingMessage;
       const standInResponse = exchange.standInResponse as unknown as ServerResponse;
@@ -262,12 +263,12 @@ export function createProxyTransport(clock: Clock): Transport {
       try {
         return await exchange.outcome;
       } finally {
-        exchanges.delete(exchange);
+        exchanges.remove(place);
       }
     },
     close() {
       isClosed = true;
-      for (const exchange of exchanges) {
+      for (const exchange of exchanges.items()) {
         exchange.fail(new UpstreamFailure('aborted', true, 'the gateway is stopping'));
       }
       httpAgent.destroy();
