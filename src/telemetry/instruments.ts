@@ -1,12 +1,13 @@
 /** The metrics of the table as instruments of prom-client. */
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { Gauge, type Registry } from 'prom-client';
 import { unreachable } from '../core/assert.ts';
 import { METRICS, type AnyMetric, type MetricTable } from './metric-table.ts';
+import { TalliedHistogram, Tally } from './tallied.ts';
 
 type InstrumentOf<Row extends AnyMetric> = Row['kind'] extends 'counter'
-  ? Counter<Row['labels'][number]>
+  ? Tally<Row['labels'][number]>
   : Row['kind'] extends 'histogram'
-    ? Histogram<Row['labels'][number]>
+    ? TalliedHistogram<Row['labels'][number]>
     : Gauge<Row['labels'][number]>;
 
 export type Instruments = { readonly [Key in keyof MetricTable]: InstrumentOf<MetricTable[Key]> };
@@ -22,7 +23,7 @@ function instrument(
   row: AnyMetric,
   registry: Registry,
   hasBudget: boolean,
-): Counter | Gauge | Histogram {
+): Tally<string> | TalliedHistogram<string> | Gauge {
   const isExported = hasBudget || !('budgetOnly' in row);
   const config = {
     name: row.name,
@@ -33,9 +34,9 @@ function instrument(
   };
   switch (row.kind) {
     case 'counter':
-      return new Counter(config);
+      return new Tally<string>(config);
     case 'histogram':
-      return new Histogram({ ...config, buckets: [...row.buckets] });
+      return new TalliedHistogram<string>(config, row.buckets);
     case 'gauge':
       return new Gauge(config);
     case 'untyped':

@@ -71,17 +71,17 @@ export function createMetrics(sources: MetricSources): Metrics {
   const excess = new MonthlyCounter();
   instruments.build.set({ version: sources.version, node_version: process.version }, 1);
   instruments.pricesInfo.set({ ...sources.priceList }, 1);
-  for (const event_type of BUDGET_EVENTS) instruments.budgetEvents.inc({ event_type }, 0);
+  for (const event_type of BUDGET_EVENTS) instruments.budgetEvents.add({ event_type }, 0);
   for (const webhook of sources.webhooks)
     for (const outcome of WEBHOOK_OUTCOMES)
-      instruments.webhookDeliveries.inc({ webhook, outcome }, 0);
+      instruments.webhookDeliveries.add({ webhook, outcome }, 0);
   return {
     tokensCounted: (fact) => countTokens(instruments, fact, label),
     inputMeasured: (fact) => measureInput(instruments, fact, label),
     attemptEnded: (fact) => countAttempt(instruments, fact),
     requestEnded: (fact) => countRequest(instruments, fact, label, sources.resolveAlias),
     controlEvent: (event) => countEvent(instruments, event),
-    webhookOutcome: (webhook, outcome) => instruments.webhookDeliveries.inc({ webhook, outcome }),
+    webhookOutcome: (webhook, outcome) => instruments.webhookDeliveries.add({ webhook, outcome }),
     scrape() {
       readBackends(instruments, sources);
       readCalibration(instruments, sources, label);
@@ -103,7 +103,7 @@ function countTokens(
   label: Label,
 ): void {
   const labels = { tier, model: label(model) };
-  tokenCountTier.inc(labels);
+  tokenCountTier.add(labels);
   tokenCountDuration.observe(labels, seconds);
 }
 
@@ -116,7 +116,7 @@ function measureInput(
 }
 
 function countAttempt({ attempts }: Instruments, { backend, outcome }: AttemptEnded): void {
-  attempts.inc({ backend, outcome });
+  attempts.add({ backend, outcome });
 }
 
 function countRequest(
@@ -130,24 +130,24 @@ function countRequest(
   const model = modelServed === null ? requested : label(modelServed);
   const backend = fact.backend ?? NONE;
   const errorType = errorTypeOf(fact);
-  instruments.requests.inc({ model, backend, status: String(fact.status) });
+  instruments.requests.add({ model, backend, status: String(fact.status) });
   instruments.requestDuration.observe({ model, backend }, fact.durationMs / 1000);
-  instruments.gatewayOverhead.observe(fact.overheadMs / 1000);
+  instruments.gatewayOverhead.observe({}, fact.overheadMs / 1000);
   if (fact.firstByteMs !== null)
     instruments.timeToFirstByte.observe({ model, backend }, fact.firstByteMs / 1000);
-  if (errorType !== null) instruments.errors.inc({ error_type: errorType, model: requested });
+  if (errorType !== null) instruments.errors.add({ error_type: errorType, model: requested });
   if (modelServed !== null && modelServed !== resolveAlias(modelRequested))
-    instruments.fallbacks.inc({ from_model: requested, to_model: model });
+    instruments.fallbacks.add({ from_model: requested, to_model: model });
   if (usage !== null) {
-    instruments.tokens.inc({ model, backend, type: 'input' }, usage.input);
-    instruments.tokens.inc({ model, backend, type: 'output' }, usage.output);
+    instruments.tokens.add({ model, backend, type: 'input' }, usage.input);
+    instruments.tokens.add({ model, backend, type: 'output' }, usage.output);
   }
   // A refusal that cost nothing is no request of 0 USD; one whose attempts were billed in vain is not left out.
   if (errorType === null || fact.cost > 0) {
     const backend_type = fact.backendKind ?? NONE;
     instruments.costPerRequest.observe({ model, backend_type }, toUsdNumber(fact.cost));
   }
-  if (fact.priceSource === 'conservative') instruments.unknownPrice.inc({ model });
+  if (fact.priceSource === 'conservative') instruments.unknownPrice.add({ model });
 }
 
 function countEvent(instruments: Instruments, event: ControlEvent): void {
@@ -157,7 +157,7 @@ function countEvent(instruments: Instruments, event: ControlEvent): void {
     case 'month_rollover':
     case 'limit_increased':
     case 'limit_decreased':
-      return instruments.budgetEvents.inc({ event_type: event.kind });
+      return instruments.budgetEvents.add({ event_type: event.kind });
     case 'reconciled':
       instruments.budgetDrift.set(toUsdNumber(event.report.drift));
       return instruments.reconcilerDuration.observe(
@@ -165,7 +165,7 @@ function countEvent(instruments: Instruments, event: ControlEvent): void {
         event.seconds,
       );
     case 'actor_failed':
-      return instruments.actorFailures.inc({ actor: event.actor });
+      return instruments.actorFailures.add({ actor: event.actor });
     case 'backend_changed':
       // Health is read from the policy at the scrape.
       return undefined;
@@ -215,8 +215,8 @@ function readLedger(
   // A gauge without labels can not be absent; one that was removed can.
   instruments.budgetForecast.remove({});
   if (projectedUsd !== null) instruments.budgetForecast.set(projectedUsd);
-  instruments.budgetExcess.reset();
-  instruments.budgetExcess.inc(toUsdNumber(excess.read(totals.month, totals.excess)));
+  instruments.budgetExcess.clear();
+  instruments.budgetExcess.add({}, toUsdNumber(excess.read(totals.month, totals.excess)));
 }
 
 function readReload(

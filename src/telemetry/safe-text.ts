@@ -31,6 +31,11 @@ export function redact(text: string, known: readonly string[] = []): string {
   return safe;
 }
 
+/** True when `redact` would certainly leave the text as it is. */
+export function isPlain(text: string, known: readonly string[]): boolean {
+  return !MAYBE_SECRET.test(text) && !known.some((secret) => text.includes(secret));
+}
+
 /** Names of fields are written in the code, so they are few. */
 const secretNames = new Map<string, boolean>();
 
