@@ -36,7 +36,9 @@ export function chooseAttempt(
 ): Choice {
   const { ledger, prices, load, request, countOf, attempts } = input;
   const refusals: CandidateRefusal[] = [];
-  for (const [offset, candidate] of candidates.slice(from).entries()) {
+  for (let at = from; at < candidates.length; at += 1) {
+    const candidate = candidates[at];
+    assert(candidate !== undefined, 'the index is within the list');
     const { held, settled, suspense } = ledger.totals();
     const money = {
       headroom: ledger.headroom(),
@@ -65,7 +67,7 @@ export function chooseAttempt(
       return {
         kind: 'start',
         started: { plan, hold: reserved.hold, reason },
-        next: from + offset + 1,
+        next: at + 1,
       };
     }
     // Planned against the same headroom in the same instant, so the only reason left is the store.

@@ -32,10 +32,17 @@ function byKey(
 ): readonly Listing[] {
   const keys = new Float64Array(listings.length);
   let rank = 0;
+  let highest = Number.NEGATIVE_INFINITY;
+  let isInOrder = true;
   for (const listing of listings) {
-    keys[rank] = keyOf(listing) * RANKS + rank;
+    const key = keyOf(listing) * RANKS + rank;
+    keys[rank] = key;
+    if (key < highest) isInOrder = false;
+    else highest = key;
     rank += 1;
   }
+  // Nearly always, where load and latency are alike: the order by priority stands.
+  if (isInOrder) return listings;
   keys.sort();
   const sorted: Listing[] = [];
   for (const key of keys) {

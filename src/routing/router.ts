@@ -6,7 +6,7 @@
  * served is a decision too.
  */
 import type { RoutingPolicy } from '../core/policy.ts';
-import type { Candidate, Decision, ModelRequest, RouteReason } from '../core/request.ts';
+import type { Candidate, Decision, ModelRequest } from '../core/request.ts';
 import type { RoutingSettings } from '../core/settings.ts';
 import { describeObstacle, obstacleOf, type Need, type Obstacle } from './eligibility.ts';
 import { ModelIndex, type Listing } from './model-index.ts';
@@ -36,6 +36,7 @@ interface Option {
   readonly isFallback: boolean;
   readonly rules: ModelRules;
   readonly listings: readonly Listing[];
+  readonly index: ModelIndex;
 }
 
 interface LeftOut {
@@ -63,11 +64,12 @@ export function createRouter(settings: RoutingSettings): Router {
     // Keeps names that nobody serves and the file does not name away from the patterns.
     if (listings.length === 0 && fallbacks.length === 0) return [];
     const asked = rulesOf(model);
-    const options: Option[] = [{ model, isFallback: false, rules: asked, listings }];
+    const options: Option[] = [{ model, isFallback: false, rules: asked, listings, index }];
     if (!request.strict && asked.fallbackAllowed) {
       for (const name of fallbacks) {
         const rules = combineRules(asked, rulesOf(name));
-        options.push({ model: name, isFallback: true, rules, listings: index.listingsOf(name) });
+        const listed = index.listingsOf(name);
+        options.push({ model: name, isFallback: true, rules, listings: listed, index });
       }
     }
     return options.filter((option) => option.listings.length > 0);
@@ -75,7 +77,8 @@ export function createRouter(settings: RoutingSettings): Router {
 
   /** Adds the candidates of one model to `found`, as they would be tried without a budget. */
   function addCandidates(option: Option, need: Need, instant: Instant, found: Found): void {
-    const { model, isFallback, rules } = option;
+    const { model, isFallback, rules, index } = option;
+    const { maxCostPerRequest } = rules;
     const eligible: Listing[] = [];
     let hidesCloud = false;
     for (const listing of option.listings) {
@@ -88,18 +91,16 @@ export function createRouter(settings: RoutingSettings): Router {
       if (obstacle === 'privacy') hidesCloud = true;
     }
     const { listings, decidedByLoad } = rank(eligible, instant);
-    let isOverflow = decidedByLoad;
-    for (const { backend } of listings) {
-      found.candidates.push({
-        backend: backend.name,
-        kind: backend.kind,
-        model,
-        isFallback,
-        reason: reasonOf(hidesCloud, isOverflow),
-        maxCostPerRequest: rules.maxCostPerRequest,
-      });
-      isOverflow = false;
+    const reason = hidesCloud ? 'privacy-requirement' : 'capability-match';
+    const made = index.candidatesOf(model, { isFallback, reason, maxCostPerRequest });
+    const first = found.candidates.length;
+    for (const { place } of listings) {
+      const candidate = made[place];
+      if (candidate !== undefined) found.candidates.push(candidate);
     }
+    const chosen = found.candidates[first];
+    if (decidedByLoad && !hidesCloud && chosen !== undefined)
+      found.candidates[first] = { ...chosen, reason: 'capacity-overflow' };
   }
 
   function decide(input: DecideInput): Decision {
@@ -133,11 +134,6 @@ function createIndexes(): (policy: RoutingPolicy) => ModelIndex {
     }
     return index;
   };
-}
-
-function reasonOf(hidesCloud: boolean, isOverflow: boolean): RouteReason {
-  if (hidesCloud) return 'privacy-requirement';
-  return isOverflow ? 'capacity-overflow' : 'capability-match';
 }
 
 /** Why each backend was left out, by its name; of several models at one backend the first speaks. */
