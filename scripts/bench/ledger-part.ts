@@ -12,7 +12,7 @@ import { openLedger, type OpenLedger } from '../../src/ledger/ledger.ts';
 import { openStore } from '../../src/ledger/open-store.ts';
 import { median, shown, type Table } from './figures.ts';
 import type { BenchOptions } from './options.ts';
-import { startScript, stop, type Started } from './processes.ts';
+import { startGateway, stop, type Started } from './processes.ts';
 
 const silent: Log = { error() {}, warn() {}, info() {}, debug() {} };
 const CHARGE: Charge = {
@@ -91,7 +91,7 @@ async function answerMs(url: string): Promise<number> {
 /** Milliseconds from the start of a process to its first answer, and for an answer of its statistics. */
 async function asProcess(file: string, upstream: Started): Promise<readonly number[]> {
   const startedMs = performance.now();
-  const { child, url } = await startScript('./gateway.ts', upstream.url, file);
+  const { child, url } = await startGateway(upstream.url, file);
   await answerMs(`${url}/readyz`);
   const startMs = performance.now() - startedMs;
   const stats: number[] = [];

@@ -4,7 +4,7 @@ import { Agent } from 'node:http';
 import { quantile, shown, type Table } from './figures.ts';
 import { closedLoop, send } from './load.ts';
 import type { BenchOptions } from './options.ts';
-import { memoryMbOf, startScript, stop, type Started } from './processes.ts';
+import { memoryMbOf, startGateway, stop, type Started } from './processes.ts';
 import { bodies, chatBody, type Target } from './targets.ts';
 
 function targetOf({ url, pid }: Started): Target {
@@ -16,7 +16,7 @@ export async function memoryPart(
   upstream: Started,
   { memoryRequests }: BenchOptions,
 ): Promise<Table> {
-  const started = await startScript('./gateway.ts', upstream.url);
+  const started = await startGateway(upstream.url);
   const target = targetOf(started);
   const rows = [['0', shown(memoryMbOf(started.pid))]];
   const steps = [0.1, 0.25, 0.5, 0.75, 1].map((part) => Math.round(part * memoryRequests));
@@ -79,7 +79,7 @@ async function pauseOf(
 }
 
 export async function pausePart(upstream: Started, { isQuick }: BenchOptions): Promise<Table> {
-  const started = await startScript('./gateway.ts', upstream.url);
+  const started = await startGateway(upstream.url);
   const target = targetOf(started);
   await closedLoop(target, 10, { ms: isQuick ? 500 : 5000 });
   const agent = new Agent({ keepAlive: true });

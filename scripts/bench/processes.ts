@@ -19,11 +19,34 @@ export interface Started {
   readonly child: ChildProcess;
 }
 
+/** What `npm start` gives to Node. */
+export function startFlags(): readonly string[] {
+  const file = new URL('../../package.json', import.meta.url);
+  const { scripts } = JSON.parse(readFileSync(file, 'utf8')) as { scripts: { start: string } };
+  const [beforeEntry = ''] = scripts.start.split(' src/cli/');
+  return beforeEntry.split(' ').filter((word) => word.startsWith('--'));
+}
+
+/** The gateway as `npm start` runs it. */
+export async function startGateway(upstream: string, ledger?: string): Promise<Started> {
+  const args = ledger === undefined ? [upstream] : [upstream, ledger];
+  return await start('./gateway.ts', args, startFlags());
+}
+
 /** A script of this folder, which says its `url` in a message once it listens. */
 export async function startScript(script: string, ...args: string[]): Promise<Started> {
+  return await start(script, args, []);
+}
+
+async function start(
+  script: string,
+  args: readonly string[],
+  execArgv: readonly string[],
+): Promise<Started> {
   const child = keep(
     fork(fileURLToPath(new URL(script, import.meta.url)), args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      execArgv: [...execArgv],
     }),
   );
   const gone = once(child, 'exit').then(() => {

@@ -3,7 +3,7 @@ import { existsSync, mkdtempSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { freePort, startProgram, startScript, type Started } from './processes.ts';
+import { freePort, startGateway, startProgram, startScript, type Started } from './processes.ts';
 
 export interface Target {
   readonly name: string;
@@ -138,6 +138,6 @@ export async function startTargets(isComparison: boolean): Promise<Targets> {
       'x-portkey-custom-host': `${upstream.url}/v1`,
     },
   });
-  add('nexus', await startScript('./gateway.ts', upstream.url));
+  add('nexus', await startGateway(upstream.url));
   return { upstream, all, skipped };
 }

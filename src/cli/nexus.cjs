@@ -9,6 +9,10 @@ var fs = require('fs');
 var path = require('path');
 
 var NEEDED_MAJOR = 24;
+// A request is garbage as soon as it is answered, so a small young generation costs nothing and saves 60 MB; and what
+// survives in it is so little that helper threads for it cost more than they save. `npm start` and the Dockerfile say the
+// same.
+var NODE_FLAGS = ['--max-semi-space-size=16', '--no-parallel-scavenge'];
 var FORWARDED_SIGNALS = ['SIGTERM', 'SIGINT', 'SIGHUP'];
 var SIGNAL_NUMBERS = { SIGHUP: 1, SIGINT: 2, SIGKILL: 9, SIGTERM: 15 };
 
@@ -62,7 +66,7 @@ function endLike(code, signal) {
 }
 
 function run(node, entry) {
-  var child = spawn(node, [entry].concat(process.argv.slice(2)), { stdio: 'inherit' });
+  var child = spawn(node, NODE_FLAGS.concat(entry, process.argv.slice(2)), { stdio: 'inherit' });
   child.on('error', function (error) {
     fail('cannot run ' + node + ' (' + error.message + ').');
   });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
@@ -90,6 +90,19 @@ describe('the nexus command', () => {
 
     expect(JSON.parse(stdout)).toEqual(['dist/src/cli/main.js', 'check']);
     expect(code).toBe(7);
+  });
+
+  it('gives to V8 what npm start and the Dockerfile give', async () => {
+    const tell = 'console.log(JSON.stringify(process.execArgv));';
+    await place('dist/src/cli/main.js', tell);
+    const { stdout } = await outcome(start(['serve']));
+    const flags = JSON.parse(stdout) as string[];
+    expect(flags).toContain('--max-semi-space-size=16');
+    const read = (file: string): Promise<string> =>
+      readFile(path.resolve(import.meta.dirname, '../..', file), 'utf8');
+    expect(await read('package.json')).toContain(`exec node ${flags.join(' ')} src/cli/main.ts`);
+    const quoted = flags.map((flag) => `"${flag}"`).join(', ');
+    expect(await read('Dockerfile')).toContain(`CMD ["node", ${quoted}, "src/cli/main.ts"`);
   });
 
   it('says in one line what is needed when no suitable Node is found', async () => {
