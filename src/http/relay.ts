@@ -265,6 +265,8 @@ class Relay {
   /** Writes bytes, or keeps them back while the answer may still be whole. False when the client should be waited for. */
   #pass(bytes: Buffer): boolean {
     if (this.#headSent) return write(this.#options.response, bytes);
+    // Nothing for the client yet: as long as nothing went out, another backend can still be tried.
+    if (bytes.length === 0) return true;
     if (this.#waitingBytes + bytes.length < this.#wholeBytes) {
       this.#waiting.push(bytes);
       this.#waitingBytes += bytes.length;

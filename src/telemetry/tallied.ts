@@ -14,11 +14,22 @@ interface TallyConfig<Label extends string> {
   readonly registers: NonNullable<ConstructorParameters<typeof Gauge>[0]['registers']>;
 }
 
-/** Series by their label values. */
+/** One label value, and what follows it. */
+interface Branch<Series> {
+  readonly next: Map<string, Branch<Series>>;
+  series: Series | null;
+}
+
+function branch<Series>(): Branch<Series> {
+  return { next: new Map(), series: null };
+}
+
+/** Series by their label values, one after the other: to join them into one key would cost more than to count. */
 class SeriesMap<Label extends string, Series> {
   readonly #names: readonly Label[];
   readonly #begin: (labels: Labels<Label>) => Series;
-  readonly #series = new Map<string, Series>();
+  #root: Branch<Series> = branch();
+  #series: Series[] = [];
 
   constructor(names: readonly Label[], begin: (labels: Labels<Label>) => Series) {
     this.#names = names;
@@ -26,23 +37,30 @@ class SeriesMap<Label extends string, Series> {
   }
 
   of(labels: Labels<Label>): Series {
-    let key = '';
-    // No label has a NUL in it: names that clients choose are sanitized.
-    for (const name of this.#names) key += `${labels[name]}\0`;
-    let series = this.#series.get(key);
-    if (series === undefined) {
-      series = this.#begin({ ...labels });
-      this.#series.set(key, series);
+    let at = this.#root;
+    for (const name of this.#names) {
+      const value = labels[name];
+      let next = at.next.get(value);
+      if (next === undefined) {
+        next = branch();
+        at.next.set(value, next);
+      }
+      at = next;
     }
-    return series;
+    if (at.series === null) {
+      at.series = this.#begin({ ...labels });
+      this.#series.push(at.series);
+    }
+    return at.series;
   }
 
   all(): readonly Series[] {
-    return [...this.#series.values()];
+    return this.#series;
   }
 
   clear(): void {
-    this.#series.clear();
+    this.#root = branch();
+    this.#series = [];
   }
 }
 

@@ -117,6 +117,21 @@ describe('a stream that goes wrong after its first byte', () => {
     expect(story(entries)).toEqual(['a hold', 'a suspend', 'b hold', 'b charge']);
   });
 
+  it('dies in the middle of its first event: failed over, in suspense', async () => {
+    const [first, second] = await providers.hands();
+    nexus = await startRanked([first, second]);
+    const entries = await entriesMadeBy(nexus, async () => {
+      const answer = nexus.ask({ stream: true });
+      const call = (await first.call()).raw('data: {"id":"lost","choices');
+      await untilFirstByte();
+      call.reset();
+      (await second.call()).say('Hi').finish().usage(USAGE).done().end();
+      expect((await answer).headers.get('x-nexus-backend')).toBe('b');
+      expect(await (await answer).text()).not.toContain('lost');
+    });
+    expect(story(entries)).toEqual(['a hold', 'a suspend', 'b hold', 'b charge']);
+  });
+
   it('ends without [DONE]: the client is told, and the usage that came is charged', async () => {
     const [first] = await providers.hands();
     nexus = await startRanked([first]);
