@@ -1,6 +1,6 @@
 /** Prices as the other rooms see them: words, and the port. */
 import type { NanoUsd, PicoUsd, PicoUsdPerToken } from './money.ts';
-import type { PremiumRates, TokenUsage } from './usage.ts';
+import type { PremiumRates, SPEEDS, TokenUsage } from './usage.ts';
 
 /** Rates that apply when the input has more than `aboveInputTokens` tokens; the whole request is priced by one tier. */
 export interface PriceTier {
@@ -31,6 +31,9 @@ export interface ToolFees {
   readonly searchSource?: NanoUsd;
 }
 
+/** Percent of the rates, by how a call is served; tool fees and fees for each request are not multiplied. */
+export type ServicePercents = Readonly<Record<(typeof SPEEDS)[number] | 'us', number>>;
+
 /** Where a price comes from. `free`: a local backend without a price of its own. */
 type PriceSource = 'config' | 'list' | 'conservative' | 'free';
 
@@ -50,6 +53,8 @@ export interface Price {
   readonly maxOutputKnown: boolean;
   /** The provider writes its prompt cache, and bills it, without being asked (OpenAI from GPT-5.6 on). */
   readonly writesCacheUnasked?: boolean;
+  /** Left out in prices that a ledger kept before they were a part of them. */
+  readonly servicePercents?: ServicePercents;
 }
 
 /** The packaged list of prices. */

@@ -122,12 +122,12 @@ function reportedCost(usage: TokenUsage): PicoUsd | null {
 }
 
 /** The tokens of a usage at the rates of their tier and of how they were served, rounded up to a pico-dollar. */
-function tokenCost({ tiers, model }: Price, usage: TokenUsage): PicoUsd {
+function tokenCost(price: Price, usage: TokenUsage): PicoUsd {
   const input = inputParts(usage);
-  const tier = tierAt(tiers, input.total);
+  const tier = tierAt(price.tiers, input.total);
   if (tier === undefined) return 0n;
   const listed = inputCost(tier, input) + outputCost(tier, usage);
-  return (listed * BigInt(servicePercent(usage, model)) + 99n) / 100n;
+  return (listed * BigInt(servicePercent(usage, price)) + 99n) / 100n;
 }
 
 /** The exact cost of a usage. Never negative, never throws; figures that can not be counts are taken for the nearest that can. */
@@ -143,10 +143,11 @@ export function costOf(price: Price, usage: TokenUsage): PicoUsd {
 
 /** The dearest input and output rate that a request with up to `inputBound` tokens can be billed at. */
 function dearestRates(
-  { tiers, model, writesCacheUnasked }: Price,
+  price: Price,
   inputBound: number,
   premiums: PremiumRates,
 ): { readonly input: number; readonly output: number } {
+  const { tiers, writesCacheUnasked } = price;
   let input = 0;
   let output = 0;
   for (const [at, tier] of tiers.entries()) {
@@ -163,7 +164,7 @@ function dearestRates(
       output = Math.max(output, tier.outputAudio);
     }
   }
-  const percent = servicePercent(premiums, model);
+  const percent = servicePercent(premiums, price);
   return { input: timesPercent(input, percent), output: timesPercent(output, percent) };
 }
 

@@ -24,6 +24,7 @@ import {
 } from './price-list.ts';
 import { providersOf } from './price-providers.ts';
 import { completeRates, RATE_NAMES, ZERO_RATES, type Rates } from './rates.ts';
+import { servicePercentsOf } from './service-rates.ts';
 import {
   dearerFees,
   publishedFees,
@@ -53,8 +54,14 @@ function oneTier(rates: Rates): readonly PriceTier[] {
   return Object.freeze([Object.freeze({ aboveInputTokens: 0, ...rates })]);
 }
 
-/** What every price has, whatever its source. */
-function maxOutput(model: string): Pick<Price, 'model' | 'maxOutputTokens' | 'maxOutputKnown'> {
+type Common = Pick<Price, 'model' | 'maxOutputTokens' | 'maxOutputKnown' | 'servicePercents'>;
+
+/** What every price has that is not free, whatever its source. */
+function common(model: string): Common {
+  return { ...maxOutput(model), servicePercents: servicePercentsOf(model) };
+}
+
+function maxOutput(model: string): Omit<Common, 'servicePercents'> {
   const { tokens, isKnown } = maxOutputOf(model);
   return { model, maxOutputTokens: tokens, maxOutputKnown: isKnown };
 }
@@ -96,7 +103,7 @@ function fixedPrice(model: string, prices: FixedPrices, published: ToolFees): Pr
     writesCacheUnasked: prices.cacheWrite !== undefined && !isClaude,
   };
   return Object.freeze({
-    ...maxOutput(model),
+    ...common(model),
     ...(maxOutputTokens !== undefined && { maxOutputTokens, maxOutputKnown: true }),
     source: 'config',
     version: configVersion(charged),
@@ -144,7 +151,7 @@ export function fromList(
     if (!isExact) log.debug('a listed price was rounded up to a pico-dollar per token', { model });
     const frozen = Object.freeze(tiers.map((tier) => Object.freeze(tier)));
     return Object.freeze({
-      ...maxOutput(model),
+      ...common(model),
       source: 'list',
       version: LIST_VERSION,
       tiers: frozen,
@@ -169,7 +176,7 @@ function haveSameRates(a: Rates, b: Rates): boolean {
 
 function conservativePrice(model: string, rates: Rates, relatives: readonly ListProvider[]): Price {
   return Object.freeze({
-    ...maxOutput(model),
+    ...common(model),
     source: 'conservative',
     version: LIST_VERSION,
     tiers: oneTier(rates),

@@ -6,6 +6,7 @@
  * is at 2.5; a few older ones are below twice); Anthropic's guides "Fast mode" (6 times for Opus 4.6, twice for Opus 5)
  * and "Data residency" (1.1 times for inference in the US only). Where nothing is published the dearest is taken.
  */
+import type { Price, ServicePercents } from '../core/prices.ts';
 import type { JsonObject } from '../core/request.ts';
 import type { DearerService } from '../core/usage.ts';
 
@@ -13,16 +14,23 @@ const PLAIN_PERCENT = 100;
 const DEAREST_PERCENT = 600;
 const US_PERCENT = 110;
 
-function speedPercent(speed: DearerService['speed'], model: string): number {
-  if (speed === undefined) return PLAIN_PERCENT;
-  if (speed === 'priority') return /gpt-5\.5/.test(model) ? 250 : 200;
-  return speed === 'fast' && /opus-5/.test(model) ? 200 : DEAREST_PERCENT;
+/** What is known today of a model. A price takes it along, so that a charge can be made again when this has changed. */
+export function servicePercentsOf(model: string): ServicePercents {
+  const name = model.toLowerCase();
+  const priority = /gpt-5\.5/.test(name) ? 250 : 200;
+  const fast = /opus-5/.test(name) ? 200 : DEAREST_PERCENT;
+  return Object.freeze({ priority, fast, ultrafast: DEAREST_PERCENT, us: US_PERCENT });
 }
 
-/** Percent of the listed rates; 100 for nearly every call. Fees of tools are not multiplied. */
-export function servicePercent({ speed, region }: DearerService, model: string): number {
-  const percent = speedPercent(speed, model.toLowerCase());
-  return region === 'us' ? (percent * US_PERCENT) / PLAIN_PERCENT : percent;
+/** Percent of the rates; 100 for nearly every call. */
+export function servicePercent(
+  { speed, region }: DearerService,
+  { model, servicePercents }: Pick<Price, 'model' | 'servicePercents'>,
+): number {
+  if (speed === undefined && region === undefined) return PLAIN_PERCENT;
+  const percents = servicePercents ?? servicePercentsOf(model);
+  const percent = speed === undefined ? PLAIN_PERCENT : percents[speed];
+  return region === 'us' ? (percent * percents.us) / PLAIN_PERCENT : percent;
 }
 
 /** The service that a request body asks for. Never throws. */
