@@ -122,15 +122,19 @@ export class World {
     try {
       const disturbance = this.#isResting ? null : this.#disturb(this);
       if (disturbance === null) this.#traffic();
-      else await disturbance(this);
+      else {
+        const under = disturbance(this);
+        // Hardly any step waits for something, and each wait costs as much as the step.
+        if (under !== undefined) await under;
+      }
     } catch (error) {
       this.verdict.fail(`threw: ${error instanceof Error ? error.stack : String(error)}`);
     }
-    await this.#look();
+    await nextTurn();
+    this.#look();
   }
 
-  async #look(): Promise<void> {
-    await nextTurn();
+  #look(): void {
     if (this.isBroken) return;
     if (!this.life.isAlive) this.crashed();
     else this.life.checks.afterStep();
