@@ -47,9 +47,16 @@ function rank(backends: readonly Backend[]): readonly Backend[] {
   return backends.toSorted((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1));
 }
 
-/** Facts are JSON made by one hand each, with their keys in one order, so their texts can be compared. */
-function isSame(a: object | null | undefined, b: object): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+/** Facts are JSON made by one hand each, with the same keys. */
+function isSame<Fact extends object>(a: Fact | null | undefined, b: Fact): boolean {
+  if (a === null || a === undefined) return false;
+  for (const key of Object.keys(b) as (keyof Fact)[]) {
+    if (a[key] === b[key]) continue;
+    // Models, as a rule the very same list.
+    const isList = Array.isArray(b[key]) && JSON.stringify(a[key]) === JSON.stringify(b[key]);
+    if (!isList) return false;
+  }
+  return true;
 }
 
 export const schedulerReconcilerMachine = setup({
