@@ -101,9 +101,16 @@ export const backendHealthMachine = setup({
       }),
     ),
     // A backend that lists nothing for a moment, while it loads, has not lost its models.
-    'take the models': assign(({ context }, { models }: { readonly models: readonly Model[] }) => ({
-      models: models.length === 0 ? context.models : models,
-    })),
+    'take the findings': assign(
+      (
+        { context },
+        { latencyMs, models, atMs }: Extract<HealthEvent, { type: 'probe succeeded' }>,
+      ) => ({
+        latencyMs: smooth(context.latencyMs, latencyMs),
+        models: models.length === 0 ? context.models : models,
+        lastCheckedAtMs: atMs,
+      }),
+    ),
     'remember the check': assign((_, { atMs }: { readonly atMs: number }) => ({
       lastCheckedAtMs: atMs,
     })),
@@ -132,12 +139,7 @@ export const backendHealthMachine = setup({
   initial: 'starting',
   on: {
     'probe succeeded': {
-      actions: [
-        'count a success',
-        { type: 'smooth the latency', params: ({ event }) => event },
-        { type: 'take the models', params: ({ event }) => event },
-        { type: 'remember the check', params: ({ event }) => event },
-      ],
+      actions: ['count a success', { type: 'take the findings', params: ({ event }) => event }],
     },
     'probe failed': {
       actions: [

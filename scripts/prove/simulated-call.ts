@@ -87,7 +87,12 @@ export class SimulatedCall implements AnswerReader {
   open({ signal, clock, timeoutMs }: Waiter): Promise<UpstreamAnswer> {
     const { plan } = this.facts;
     const answered = Promise.withResolvers<UpstreamAnswer>();
-    const line: Line = { answered, body: new SimulatedBody(() => this.#hangUp()), clock, timer: null };
+    const line: Line = {
+      answered,
+      body: new SimulatedBody(() => this.#hangUp()),
+      clock,
+      timer: null,
+    };
     this.#line = line;
     if (signal.aborted) {
       this.sight.isAborted = true;
@@ -95,10 +100,7 @@ export class SimulatedCall implements AnswerReader {
       return answered.promise;
     }
     this.sight.wasSent = plan.opening !== 'connect' && plan.opening !== 'untranslatable';
-    line.timer = clock.setTimeout(
-      () => this.#fail('timeout', this.sight.wasSent),
-      timeoutMs,
-    );
+    line.timer = clock.setTimeout(() => this.#fail('timeout', this.sight.wasSent), timeoutMs);
     signal.addEventListener('abort', () => this.#abort(), { once: true });
     return answered.promise;
   }

@@ -5,6 +5,7 @@ import type { BackendSettings } from '../core/settings.ts';
 import { assert } from '../core/assert.ts';
 
 type SchedulerSnapshot = SnapshotFrom<typeof schedulerReconcilerMachine>;
+type Row = SchedulerSnapshot['context']['backends'][number];
 
 /** The states in which the chart rests are the postures; `deriving` is never seen from outside. */
 function postureOf(snapshot: SchedulerSnapshot): Posture {
@@ -24,7 +25,17 @@ export function createPolicyPublisher(
   const settings = new Map(backends.map((backend) => [backend.name, backend]));
   let version = 0;
 
-  const viewOf = (row: SchedulerSnapshot['context']['backends'][number]): BackendView => {
+  // Mostly one backend changed; the views of the others are those of the last policy.
+  const last = new Map<string, { readonly row: Row; readonly view: BackendView }>();
+  const viewOf = (row: Row): BackendView => {
+    const known = last.get(row.name);
+    if (known?.row === row) return known.view;
+    const view = newView(row);
+    last.set(row.name, { row, view });
+    return view;
+  };
+
+  const newView = (row: Row): BackendView => {
     const backend = settings.get(row.name);
     assert(backend !== undefined, `a backend named ${row.name} is configured`);
     const { name, type, kind, priority, tier } = backend;

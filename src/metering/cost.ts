@@ -49,7 +49,8 @@ interface Part {
 function pricedTotal(total: number, rate: PicoUsdPerToken, parts: readonly Part[]): PicoUsd {
   let left = total;
   let sum = 0n;
-  const apart = parts.filter((part) => part.rate !== rate);
+  const apart = parts.filter((part) => part.tokens > 0 && part.rate !== rate);
+  if (apart.length === 0) return costOfTokens(total, rate);
   for (const part of apart.toSorted((a, b) => b.rate - a.rate)) {
     const tokens = Math.min(part.tokens, left);
     sum += costOfTokens(tokens, part.rate);
