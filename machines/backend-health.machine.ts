@@ -208,5 +208,5 @@ export const backendHealthMachine = setup({
 
 /** True while another success of live traffic could change nothing but the smoothed latency. */
 export function isSteady(snapshot: SnapshotFrom<typeof backendHealthMachine>): boolean {
-  return snapshot.matches('healthy') && snapshot.context.failuresInARow === 0;
+  return snapshot.value === 'healthy' && snapshot.context.failuresInARow === 0;
 }

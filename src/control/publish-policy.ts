@@ -14,6 +14,10 @@ function postureOf(snapshot: SchedulerSnapshot): Posture {
   return value;
 }
 
+function frozenList(models: Row['models']): BackendView['models'] {
+  return Object.freeze(models.map((model) => Object.freeze({ ...model })));
+}
+
 /**
  * Turns snapshots of the scheduler into routing policies: frozen, numbered from 1, and free of everything that the
  * request path has no need to know.
@@ -30,12 +34,17 @@ export function createPolicyPublisher(
   const viewOf = (row: Row): BackendView => {
     const known = last.get(row.name);
     if (known?.row === row) return known.view;
-    const view = newView(row);
+    // A list that says the same is the same object, so that nobody has to read it again.
+    const isSameList =
+      known !== undefined &&
+      (known.row.models === row.models ||
+        JSON.stringify(known.row.models) === JSON.stringify(row.models));
+    const view = newView(row, isSameList ? known.view.models : frozenList(row.models));
     last.set(row.name, { row, view });
     return view;
   };
 
-  const newView = (row: Row): BackendView => {
+  const newView = (row: Row, models: BackendView['models']): BackendView => {
     const backend = settings.get(row.name);
     assert(backend !== undefined, `a backend named ${row.name} is configured`);
     const { name, type, kind, priority, tier } = backend;
@@ -47,7 +56,7 @@ export function createPolicyPublisher(
       tier,
       health: row.health,
       healthReason: row.healthReason,
-      models: Object.freeze(row.models.map((model) => Object.freeze({ ...model }))),
+      models,
       routes: Object.freeze([...routesOf(name)]),
       latencyMs: row.latencyMs,
       lastCheckedAtMs: row.lastCheckedAtMs,
