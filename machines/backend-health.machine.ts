@@ -67,6 +67,13 @@ function smooth(latencyMs: number | null, sampleMs: number): number {
   return Math.round((latencyMs + (sampleMs - latencyMs) * NEWEST_SHARE) * 100) / 100;
 }
 
+function countsAfterSuccess({
+  successesInARow,
+  recoveryThreshold,
+}: HealthContext): Pick<HealthContext, 'failuresInARow' | 'successesInARow'> {
+  return { failuresInARow: 0, successesInARow: Math.min(successesInARow + 1, recoveryThreshold) };
+}
+
 export const backendHealthMachine = setup({
   types: {
     context: {} as HealthContext & { readonly startsAs: Health },
@@ -85,27 +92,24 @@ export const backendHealthMachine = setup({
       context.failuresInARow >= context.failureThreshold,
   },
   actions: {
-    'count a success': assign({
-      failuresInARow: 0,
-      successesInARow: ({ context }) =>
-        Math.min(context.successesInARow + 1, context.recoveryThreshold),
-    }),
     'count a failure': assign(({ context }, { reason }: { readonly reason: string }) => ({
       reason,
       successesInARow: 0,
       failuresInARow: Math.min(context.failuresInARow + 1, context.failureThreshold),
     })),
-    'smooth the latency': assign(
+    'count an answer': assign(
       ({ context }, { latencyMs }: { readonly latencyMs: number | null }) => ({
+        ...countsAfterSuccess(context),
         latencyMs: latencyMs === null ? context.latencyMs : smooth(context.latencyMs, latencyMs),
       }),
     ),
     // A backend that lists nothing for a moment, while it loads, has not lost its models.
-    'take the findings': assign(
+    'count a good probe': assign(
       (
         { context },
         { latencyMs, models, atMs }: Extract<HealthEvent, { type: 'probe succeeded' }>,
       ) => ({
+        ...countsAfterSuccess(context),
         latencyMs: smooth(context.latencyMs, latencyMs),
         models: models.length === 0 ? context.models : models,
         lastCheckedAtMs: atMs,
@@ -139,7 +143,7 @@ export const backendHealthMachine = setup({
   initial: 'starting',
   on: {
     'probe succeeded': {
-      actions: ['count a success', { type: 'take the findings', params: ({ event }) => event }],
+      actions: { type: 'count a good probe', params: ({ event }) => event },
     },
     'probe failed': {
       actions: [
@@ -149,7 +153,7 @@ export const backendHealthMachine = setup({
     },
     'attempt succeeded': {
       description: 'Live traffic was answered.',
-      actions: ['count a success', { type: 'smooth the latency', params: ({ event }) => event }],
+      actions: { type: 'count an answer', params: ({ event }) => event },
     },
     'attempt failed': {
       description:

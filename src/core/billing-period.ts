@@ -102,7 +102,10 @@ function startOfDay(date: LocalDate, timezone: string): number {
   // Offsets lie between -12 h and +14 h and change at most once within the search window.
   let before = midnight - 15 * 60 * MINUTE_MS;
   let after = midnight + 13 * 60 * MINUTE_MS;
-  assert(localAsUtc(before, timezone) < midnight, 'the search starts before the day');
+  const offsetMs = localAsUtc(before, timezone) - before;
+  assert(before + offsetMs < midnight, 'the search starts before the day');
+  // Nearly every day: no change of the offset is near, so there is nothing to search for.
+  if (localAsUtc(after, timezone) - after === offsetMs) return midnight - offsetMs;
   while (after - before > 1000) {
     const middle = before + Math.floor((after - before) / 2000) * 1000;
     if (localAsUtc(middle, timezone) >= midnight) after = middle;
