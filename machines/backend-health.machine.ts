@@ -67,6 +67,13 @@ function smooth(latencyMs: number | null, sampleMs: number): number {
   return Math.round((latencyMs + (sampleMs - latencyMs) * NEWEST_SHARE) * 100) / 100;
 }
 
+function countsAfterSuccess({
+  successesInARow,
+  recoveryThreshold,
+}: HealthContext): Pick<HealthContext, 'failuresInARow' | 'successesInARow'> {
+  return { failuresInARow: 0, successesInARow: Math.min(successesInARow + 1, recoveryThreshold) };
+}
+
 export const backendHealthMachine = setup({
   types: {
     context: {} as HealthContext & { readonly startsAs: Health },
@@ -85,25 +92,29 @@ export const backendHealthMachine = setup({
       context.failuresInARow >= context.failureThreshold,
   },
   actions: {
-    'count a success': assign({
-      failuresInARow: 0,
-      successesInARow: ({ context }) =>
-        Math.min(context.successesInARow + 1, context.recoveryThreshold),
-    }),
     'count a failure': assign(({ context }, { reason }: { readonly reason: string }) => ({
       reason,
       successesInARow: 0,
       failuresInARow: Math.min(context.failuresInARow + 1, context.failureThreshold),
     })),
-    'smooth the latency': assign(
+    'count an answer': assign(
       ({ context }, { latencyMs }: { readonly latencyMs: number | null }) => ({
+        ...countsAfterSuccess(context),
         latencyMs: latencyMs === null ? context.latencyMs : smooth(context.latencyMs, latencyMs),
       }),
     ),
     // A backend that lists nothing for a moment, while it loads, has not lost its models.
-    'take the models': assign(({ context }, { models }: { readonly models: readonly Model[] }) => ({
-      models: models.length === 0 ? context.models : models,
-    })),
+    'count a good probe': assign(
+      (
+        { context },
+        { latencyMs, models, atMs }: Extract<HealthEvent, { type: 'probe succeeded' }>,
+      ) => ({
+        ...countsAfterSuccess(context),
+        latencyMs: smooth(context.latencyMs, latencyMs),
+        models: models.length === 0 ? context.models : models,
+        lastCheckedAtMs: atMs,
+      }),
+    ),
     'remember the check': assign((_, { atMs }: { readonly atMs: number }) => ({
       lastCheckedAtMs: atMs,
     })),
@@ -132,12 +143,7 @@ export const backendHealthMachine = setup({
   initial: 'starting',
   on: {
     'probe succeeded': {
-      actions: [
-        'count a success',
-        { type: 'smooth the latency', params: ({ event }) => event },
-        { type: 'take the models', params: ({ event }) => event },
-        { type: 'remember the check', params: ({ event }) => event },
-      ],
+      actions: { type: 'count a good probe', params: ({ event }) => event },
     },
     'probe failed': {
       actions: [
@@ -147,7 +153,7 @@ export const backendHealthMachine = setup({
     },
     'attempt succeeded': {
       description: 'Live traffic was answered.',
-      actions: ['count a success', { type: 'smooth the latency', params: ({ event }) => event }],
+      actions: { type: 'count an answer', params: ({ event }) => event },
     },
     'attempt failed': {
       description:
@@ -206,5 +212,5 @@ export const backendHealthMachine = setup({
 
 /** True while another success of live traffic could change nothing but the smoothed latency. */
 export function isSteady(snapshot: SnapshotFrom<typeof backendHealthMachine>): boolean {
-  return snapshot.matches('healthy') && snapshot.context.failuresInARow === 0;
+  return snapshot.value === 'healthy' && snapshot.context.failuresInARow === 0;
 }

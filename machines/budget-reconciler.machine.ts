@@ -261,15 +261,15 @@ export interface SpendingRange {
  * threshold on spending breaks this: it must then answer an empty range.
  */
 export function boundaryOf(snapshot: SnapshotFrom<typeof budgetReconcilerMachine>): SpendingRange {
-  const { context } = snapshot;
+  const { context, value } = snapshot;
   const hardLimitNano = hardLimitOf(context);
-  if (snapshot.matches('normal')) {
+  if (value === 'normal') {
     return {
       fromNano: -Infinity,
       belowNano: Math.min(context.softLimitNano, hardLimitNano),
     };
   }
-  if (snapshot.matches('softLimit')) {
+  if (value === 'softLimit') {
     return { fromNano: context.softLimitNano, belowNano: hardLimitNano };
   }
   return { fromNano: hardLimitNano, belowNano: Infinity };

@@ -47,9 +47,27 @@ function rank(backends: readonly Backend[]): readonly Backend[] {
   return backends.toSorted((a, b) => a.priority - b.priority || (a.name < b.name ? -1 : 1));
 }
 
-/** Facts are JSON made by one hand each, with their keys in one order, so their texts can be compared. */
-function isSame(a: object | null | undefined, b: object): boolean {
-  return JSON.stringify(a) === JSON.stringify(b);
+function isSameBudget(a: Budget | null, b: Budget): boolean {
+  return (
+    a !== null &&
+    a.status === b.status &&
+    a.action === b.action &&
+    a.limitNano === b.limitNano &&
+    a.month === b.month
+  );
+}
+
+function isSameBackend(a: Backend | undefined, b: Backend): boolean {
+  return (
+    a !== undefined &&
+    a.lastCheckedAtMs === b.lastCheckedAtMs &&
+    a.latencyMs === b.latencyMs &&
+    a.health === b.health &&
+    a.healthReason === b.healthReason &&
+    a.priority === b.priority &&
+    // JSON made by one hand, with its keys in one order, so that the texts can be compared.
+    JSON.stringify(a.models) === JSON.stringify(b.models)
+  );
 }
 
 export const schedulerReconcilerMachine = setup({
@@ -66,9 +84,9 @@ export const schedulerReconcilerMachine = setup({
       budget?.status === 'HardLimit' && budget.action === 'block_cloud',
     'money is short': ({ context: { budget } }) => budget !== null && budget.status !== 'Normal',
     'the budget is not as it was': ({ context }, { budget }: { readonly budget: Budget }) =>
-      !isSame(context.budget, budget),
+      !isSameBudget(context.budget, budget),
     'the backend is not as it was': ({ context }, { backend }: { readonly backend: Backend }) =>
-      !isSame(
+      !isSameBackend(
         context.backends.find(({ name }) => name === backend.name),
         backend,
       ),

@@ -132,13 +132,15 @@ export class Books {
     this.life += 1;
     this.#months.clear();
     this.#unstored.clear();
-    for (const [id, record] of this.holds) {
-      const found = stored.get(id);
+    const kept: HoldRecord[] = [];
+    for (const record of this.all) {
+      const found = stored.get(record.id);
       if (found === undefined) {
-        this.holds.delete(id);
+        this.holds.delete(record.id);
         lost.push(record);
         continue;
       }
+      kept.push(record);
       record.fate = found.fate;
       record.charged = found.charged;
       record.exactPico = found.exactPico;
@@ -147,7 +149,7 @@ export class Books {
       record.endedInLife = 0;
       this.#count(record, 1);
     }
-    this.all = [...this.holds.values()];
+    this.all = kept;
     return lost;
   }
 

@@ -154,49 +154,21 @@ export class ControlCheck {
     }
   }
 
-  /** Everything that must be true whenever nothing is running. */
+  /** Everything that must be true whenever nothing is running. The words are found for a fault alone: there are many steps. */
   afterStep(): void {
     const { verdict } = this.#options;
     if (verdict.violation !== null || this.#control === null) return;
-    this.#compareTotals();
-    const { status } = this.#model;
-    const policy = this.#control.policy();
-    const shown = policy.budget;
-    verdict.check(
-      this.#control.budget()?.status === status && shown?.status === status,
-      () => `the status is ${shown?.status}, not ${status}`,
-    );
-    verdict.check(
-      shown?.limit === this.#limits.limit &&
-        shown.action === this.#limits.action &&
-        shown.billingMonth === this.month,
-      () => `the policy shows ${JSON.stringify(shown)}, not ${this.#limits.limit} in ${this.month}`,
-    );
-    const { month, endsAtMs } = this.#ledger.period();
-    const turned = this.#control.period();
-    verdict.check(
-      turned.month === month && turned.endsAtMs === endsAtMs,
-      () => `the ledger is in ${month}, the control plane in ${turned.month}`,
-    );
-    verdict.check(
-      policy.posture === this.posture,
-      () => `the posture is ${policy.posture}, not ${this.posture}`,
-    );
-    verdict.check(
-      this.#softSeen === this.#model.softAnnounced && this.#hardSeen === this.#model.hardAnnounced,
-      () =>
-        `${this.#softSeen} soft and ${this.#hardSeen} hard limits were announced, not ${this.#model.softAnnounced} and ${this.#model.hardAnnounced}`,
-    );
-    verdict.check(
-      this.#announced === this.month,
-      () => `${this.month} was opened, and ${this.#announced} announced last`,
-    );
+    const fault =
+      this.#faultOfTotals() ??
+      this.#faultOfStatus(this.#control) ??
+      this.#faultOfPeriod(this.#control) ??
+      this.#faultOfAnnouncements();
+    if (fault !== null) verdict.fail(fault);
   }
 
-  #compareTotals(): void {
-    const { verdict, books } = this.#options;
+  #faultOfTotals(): string | null {
     const shown = this.#ledger.totals();
-    const sums = books.month(this.month);
+    const sums = this.#options.books.month(this.month);
     const isSame =
       shown.month === this.month &&
       shown.settled === sums.settled &&
@@ -204,10 +176,37 @@ export class ControlCheck {
       shown.held === sums.held &&
       shown.excess === sums.excess &&
       shown.openHolds === sums.openHolds;
-    verdict.check(
-      isSame,
-      () => `the totals are ${JSON.stringify(shown)}, not ${JSON.stringify(sums)} in ${this.month}`,
-    );
+    return isSame
+      ? null
+      : `the totals are ${JSON.stringify(shown)}, not ${JSON.stringify(sums)} in ${this.month}`;
+  }
+
+  #faultOfStatus(control: ControlPlane): string | null {
+    const { status } = this.#model;
+    const { budget: shown, posture } = control.policy();
+    if (control.budget()?.status !== status || shown?.status !== status)
+      return `the status is ${shown?.status}, not ${status}`;
+    const { limit, action } = this.#limits;
+    if (shown.limit !== limit || shown.action !== action || shown.billingMonth !== this.month)
+      return `the policy shows ${JSON.stringify(shown)}, not ${limit} in ${this.month}`;
+    return posture === this.posture ? null : `the posture is ${posture}, not ${this.posture}`;
+  }
+
+  #faultOfPeriod(control: ControlPlane): string | null {
+    const { month, endsAtMs } = this.#ledger.period();
+    const turned = control.period();
+    return turned.month === month && turned.endsAtMs === endsAtMs
+      ? null
+      : `the ledger is in ${month}, the control plane in ${turned.month}`;
+  }
+
+  #faultOfAnnouncements(): string | null {
+    const { softAnnounced, hardAnnounced } = this.#model;
+    if (this.#softSeen !== softAnnounced || this.#hardSeen !== hardAnnounced)
+      return `${this.#softSeen} soft and ${this.#hardSeen} hard limits were announced, not ${softAnnounced} and ${hardAnnounced}`;
+    return this.#announced === this.month
+      ? null
+      : `${this.month} was opened, and ${this.#announced} announced last`;
   }
 
   /** Past months: suspense may have become spending, which changes no sum. */

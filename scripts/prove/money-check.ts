@@ -179,9 +179,10 @@ export class MoneyCheck {
         () => `${id} was sent, and nothing of it is stored`,
       );
     }
-    for (const record of this.books.all) {
-      this.#see(record);
-      if (this.#foundOpen.has(record.id)) this.#checkRecovered(record);
+    for (const record of this.books.all) this.#see(record);
+    for (const id of this.#foundOpen) {
+      const record = this.books.holds.get(id);
+      if (record !== undefined) this.#checkRecovered(record);
     }
     this.#foundOpen.clear();
     for (const [month, pico] of this.#billedPico) this.#checkBound(month, pico);
@@ -253,6 +254,7 @@ export class MoneyCheck {
     const billed = nanoOf(record.call?.billedPico ?? 0);
     const unseen = Math.max(0, billed - countedOf(record));
     const more = unseen - record.unseen;
+    if (more === 0) return;
     record.unseen = unseen;
     this.unseen += more;
     this.#unseenIn.set(record.month, (this.#unseenIn.get(record.month) ?? 0) + more);

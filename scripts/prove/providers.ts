@@ -62,14 +62,12 @@ export class Providers implements Upstream {
       ...size,
       hold,
       plan: planCall(this.#ground.chance, faults, size),
-      clock: this.#sender.clock,
-      timeoutMs: attempt.firstByteTimeoutMs,
-      signal: attempt.signal,
     });
     verdict.note('send', [hold.id, backend, call.facts.plan]);
     money.dispatched(hold, call, worstNano(price, bound, mostOutput));
     this.calls.push(call);
-    return call.open();
+    const { firstByteTimeoutMs: timeoutMs, signal } = attempt;
+    return call.open({ clock: this.#sender.clock, timeoutMs, signal });
   }
 
   routesOf(): readonly ModelRoute[] {

@@ -27,6 +27,10 @@ export interface CallFacts {
   readonly mostOutput: number;
   readonly isStream: boolean;
   readonly plan: CallPlan;
+}
+
+/** How the gateway waits for an answer. */
+export interface Waiter {
   readonly clock: Clock;
   readonly timeoutMs: number;
   readonly signal: AbortSignal;
@@ -46,6 +50,15 @@ export interface Sight {
   isAborted: boolean;
 }
 
+/** The connection of a call that is under way. */
+interface Line {
+  readonly answered: PromiseWithResolvers<UpstreamAnswer>;
+  readonly body: SimulatedBody;
+  readonly clock: Clock;
+  /** Of the wait for an answer. */
+  timer: unknown;
+}
+
 export class SimulatedCall implements AnswerReader {
   readonly facts: CallFacts;
   readonly sight: Sight = {
@@ -57,42 +70,54 @@ export class SimulatedCall implements AnswerReader {
     isComplete: false,
     isAborted: false,
   };
-  /** Nothing more will come of it. */
-  isOver = false;
   /** In pico-dollars; null until it is certain. */
   billedPico: number | null = null;
-  readonly #answered = Promise.withResolvers<UpstreamAnswer>();
   readonly #onWire: Piece[] = [];
-  readonly #body = new SimulatedBody(() => {
-    this.isOver = true;
-  });
   #next = 0;
-  #timer: unknown = null;
+  /**
+   * Null when nothing more will come of it. The books keep every call of a world; by its connection each would keep its
+   * whole request, and most of the collector's work was to copy those.
+   */
+  #line: Line | null = null;
 
   constructor(facts: CallFacts) {
     this.facts = facts;
   }
 
-  open(): Promise<UpstreamAnswer> {
-    const { signal, clock, timeoutMs, plan } = this.facts;
+  open({ signal, clock, timeoutMs }: Waiter): Promise<UpstreamAnswer> {
+    const { plan } = this.facts;
+    const answered = Promise.withResolvers<UpstreamAnswer>();
+    const line: Line = {
+      answered,
+      body: new SimulatedBody(() => this.#hangUp()),
+      clock,
+      timer: null,
+    };
+    this.#line = line;
     if (signal.aborted) {
       this.sight.isAborted = true;
       this.#fail('aborted', false);
-      return this.#answered.promise;
+      return answered.promise;
     }
     this.sight.wasSent = plan.opening !== 'connect' && plan.opening !== 'untranslatable';
-    this.#timer = clock.setTimeout(() => this.#fail('timeout', this.sight.wasSent), timeoutMs);
+    line.timer = clock.setTimeout(() => this.#fail('timeout', this.sight.wasSent), timeoutMs);
     signal.addEventListener('abort', () => this.#abort(), { once: true });
-    return this.#answered.promise;
+    return answered.promise;
+  }
+
+  /** Nothing more will come of it. */
+  get isOver(): boolean {
+    return this.#line === null;
   }
 
   /** True when the provider can do its next step now. */
   get canAdvance(): boolean {
-    if (this.isOver) return false;
+    const line = this.#line;
+    if (line === null) return false;
     const { plan } = this.facts;
     if (this.sight.status === null) return plan.opening !== 'silent';
     const isStalled = this.#next >= plan.pieces.length && plan.ending === 'stalled';
-    return this.#body.isRead && !isStalled;
+    return line.body.isRead && !isStalled;
   }
 
   /** The provider's next step. Only when `canAdvance`. */
@@ -172,17 +197,19 @@ export class SimulatedCall implements AnswerReader {
 
   #answer(): void {
     const { plan, isStream } = this.facts;
+    const line = this.#line;
     if (plan.opening !== 'answer' && plan.opening !== 'silent') {
       this.#fail(plan.opening, this.sight.wasSent);
       return;
     }
+    if (line === null) return;
     this.sight.status = plan.status;
-    this.#stopWaiting();
-    this.#answered.resolve({
+    line.clock.clearTimeout(line.timer);
+    line.answered.resolve({
       status: plan.status,
       headers: {},
       isStream: isStream && plan.status < 300,
-      body: this.#body as unknown as Readable,
+      body: line.body as unknown as Readable,
       reader: this,
     });
   }
@@ -191,17 +218,15 @@ export class SimulatedCall implements AnswerReader {
     if (piece === undefined) return;
     this.#next += 1;
     this.#onWire.push(piece);
-    this.#body.send(BYTES);
+    this.#line?.body.send(BYTES);
   }
 
   #end(): void {
-    this.isOver = true;
-    this.#body.end();
+    this.#hangUp()?.body.end();
   }
 
   #breakOff(error: Error): void {
-    this.isOver = true;
-    this.#body.breakOff(error);
+    this.#hangUp()?.body.breakOff(error);
   }
 
   #abort(): void {
@@ -212,16 +237,19 @@ export class SimulatedCall implements AnswerReader {
   }
 
   #fail(kind: UpstreamFailureKind, wasSent: boolean): void {
-    if (this.isOver || this.sight.status !== null) return;
-    this.isOver = true;
+    if (this.sight.status !== null) return;
+    const line = this.#hangUp();
+    if (line === null) return;
     this.sight.failure = kind;
     this.sight.wasSent = wasSent;
-    this.#stopWaiting();
-    this.#answered.reject(new UpstreamFailure(kind, wasSent, `simulated: ${kind}`));
+    line.clock.clearTimeout(line.timer);
+    line.answered.reject(new UpstreamFailure(kind, wasSent, `simulated: ${kind}`));
   }
 
-  #stopWaiting(): void {
-    this.facts.clock.clearTimeout(this.#timer);
-    this.#timer = null;
+  /** Returns the connection that ends. */
+  #hangUp(): Line | null {
+    const line = this.#line;
+    this.#line = null;
+    return line;
   }
 }

@@ -5,15 +5,12 @@ import type { Question } from './question.ts';
 
 function bodyOf(question: Question): Buffer {
   const { model, stream, maxTokens, choices, tokens, bound, isCountSlow } = question;
+  const most = maxTokens === null ? '' : `"max_tokens":${maxTokens},`;
+  const counted = `{"tokens":${tokens},"bound":${bound},"isCountSlow":${isCountSlow}}`;
+  // Names and figures without a letter to escape: as text it takes a third of the time.
   return Buffer.from(
-    JSON.stringify({
-      model,
-      stream,
-      n: choices,
-      ...(maxTokens === null ? {} : { max_tokens: maxTokens }),
-      messages: [{ role: 'user', content: '' }],
-      counted: { tokens, bound, isCountSlow },
-    }),
+    `{"model":"${model}","stream":${stream},"n":${choices},${most}"messages":[{"role":"user","content":""}],"counted":${counted}}`,
+    'latin1',
   );
 }
 
@@ -21,6 +18,18 @@ function bodyOf(question: Question): Buffer {
 export function clientRequest(question: Question): Request {
   const headers = question.strict ? { 'x-nexus-strict': 'true' } : {};
   return { headers, body: bodyOf(question) } as unknown as Request;
+}
+
+const lowerCases = new Map<string, string>();
+
+/** Few names, and each very often. */
+function lowerCase(name: string): string {
+  let lower = lowerCases.get(name);
+  if (lower === undefined) {
+    lower = name.toLowerCase();
+    lowerCases.set(name, lower);
+  }
+  return lower;
 }
 
 /** A response that goes nowhere: it remembers what the client would have seen. */
@@ -40,7 +49,9 @@ export class SimulatedResponse extends EventEmitter {
   /** The last bytes that were written. */
   last: Buffer | null = null;
   readonly socket = { destroyed: false };
-  readonly #headers = new Map<string, unknown>();
+  /** A dozen of them: two lists are cheaper than a table. */
+  readonly #names: string[] = [];
+  readonly #values: unknown[] = [];
 
   constructor(requestId: string) {
     super();
@@ -53,16 +64,23 @@ export class SimulatedResponse extends EventEmitter {
   }
 
   setHeader(name: string, value: unknown): this {
-    this.#headers.set(name.toLowerCase(), value);
+    const at = this.#names.indexOf(lowerCase(name));
+    if (at === -1) {
+      this.#names.push(lowerCase(name));
+      this.#values.push(value);
+    } else this.#values[at] = value;
     return this;
   }
 
   hasHeader(name: string): boolean {
-    return this.#headers.has(name.toLowerCase());
+    return this.#names.includes(lowerCase(name));
   }
 
   removeHeader(name: string): void {
-    this.#headers.delete(name.toLowerCase());
+    const at = this.#names.indexOf(lowerCase(name));
+    if (at === -1) return;
+    this.#names.splice(at, 1);
+    this.#values.splice(at, 1);
   }
 
   addTrailers(): void {
@@ -70,7 +88,7 @@ export class SimulatedResponse extends EventEmitter {
   }
 
   getHeader(name: string): unknown {
-    return this.#headers.get(name.toLowerCase());
+    return this.#values[this.#names.indexOf(lowerCase(name))];
   }
 
   flushHeaders(): void {

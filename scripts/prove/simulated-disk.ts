@@ -74,7 +74,7 @@ export class SimulatedDisk {
       append: (batch) => this.#append(owner, batch),
       lastSeq: () => read().lastSeq(),
       prices: () => read().prices(),
-      balances: () => read().balances().map(this.#rotten),
+      balances: () => this.#rotten(read().balances()),
       sumsAfter: (seq) => read().sumsAfter(seq),
       entries: (query) => read().entries(query),
       entriesOfHold: (holdId) => read().entriesOfHold(holdId),
@@ -100,8 +100,10 @@ export class SimulatedDisk {
     this.isUnreadable = false;
   }
 
-  readonly #rotten = (totals: MonthTotals): MonthTotals =>
-    this.rot === 0 ? totals : { ...totals, settled: totals.settled + this.rot };
+  #rotten(balances: readonly MonthTotals[]): readonly MonthTotals[] {
+    if (this.rot === 0) return balances;
+    return balances.map((totals) => ({ ...totals, settled: totals.settled + this.rot }));
+  }
 
   #append(owner: DiskOwner, batch: Batch): void {
     if (!owner.isAlive) throw new DeadProcess('the process is dead');

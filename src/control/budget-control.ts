@@ -64,6 +64,7 @@ export class BudgetControl implements ChildCare<BudgetRef> {
   readonly #gate: SpendGate;
   #ref: BudgetRef | null = null;
   #limits: Limits;
+  #standing: BudgetStanding | null = null;
   #reading: BudgetReading = { status: 'Normal', lastReconciliationMs: null };
 
   constructor(options: BudgetControlOptions) {
@@ -169,6 +170,20 @@ export class BudgetControl implements ChildCare<BudgetRef> {
     const status = statusOf(snapshot);
     this.#gate.adopt({ month, ...boundaryOf(snapshot) });
     this.#reading = { status, lastReconciliationMs: reconciledAtMs };
-    this.#options.onStanding({ status, action, limitNano, month });
+    this.#tellStanding({ status, action, limitNano, month });
+  }
+
+  /** Most snapshots differ in figures that the scheduler does not look at. */
+  #tellStanding(standing: BudgetStanding): void {
+    const last = this.#standing;
+    const isSame =
+      last !== null &&
+      last.status === standing.status &&
+      last.action === standing.action &&
+      last.limitNano === standing.limitNano &&
+      last.month === standing.month;
+    if (isSame) return;
+    this.#standing = standing;
+    this.#options.onStanding(standing);
   }
 }

@@ -46,11 +46,16 @@ export function modelsOf(
 export class Probes {
   readonly #options: ProbeOptions;
   readonly #inFlight = new Map<string, Promise<void>>();
+  /** The models named in the file, for backends that list none: the same objects each time, so that nobody compares them. */
+  readonly #named: ReadonlyMap<string, readonly BackendModel[]>;
   #timer: unknown = null;
   #isStopped = false;
 
   constructor(options: ProbeOptions) {
     this.#options = options;
+    this.#named = new Map(
+      options.backends.map((backend) => [backend.name, modelsOf(backend, null)]),
+    );
   }
 
   start(): void {
@@ -97,7 +102,8 @@ export class Probes {
     const { probe, healthCheck } = this.#options;
     try {
       const { latencyMs, models } = await probe(backend.name, healthCheck.timeoutSeconds * 1000);
-      return { kind: 'succeeded', latencyMs, models: modelsOf(backend, models) };
+      const named = models === null ? this.#named.get(backend.name) : undefined;
+      return { kind: 'succeeded', latencyMs, models: named ?? modelsOf(backend, models) };
     } catch (error) {
       return { kind: 'failed', reason: reasonOf(error) };
     }

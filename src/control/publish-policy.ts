@@ -5,12 +5,17 @@ import type { BackendSettings } from '../core/settings.ts';
 import { assert } from '../core/assert.ts';
 
 type SchedulerSnapshot = SnapshotFrom<typeof schedulerReconcilerMachine>;
+type Row = SchedulerSnapshot['context']['backends'][number];
 
 /** The states in which the chart rests are the postures; `deriving` is never seen from outside. */
 function postureOf(snapshot: SchedulerSnapshot): Posture {
   const { value } = snapshot;
   assert(value !== 'deriving', 'the scheduler rests in a posture');
   return value;
+}
+
+function frozenList(models: Row['models']): BackendView['models'] {
+  return Object.freeze(models.map((model) => Object.freeze({ ...model })));
 }
 
 /**
@@ -24,7 +29,22 @@ export function createPolicyPublisher(
   const settings = new Map(backends.map((backend) => [backend.name, backend]));
   let version = 0;
 
-  const viewOf = (row: SchedulerSnapshot['context']['backends'][number]): BackendView => {
+  // Mostly one backend changed; the views of the others are those of the last policy.
+  const last = new Map<string, { readonly row: Row; readonly view: BackendView }>();
+  const viewOf = (row: Row): BackendView => {
+    const known = last.get(row.name);
+    if (known?.row === row) return known.view;
+    // A list that says the same is the same object, so that nobody has to read it again.
+    const isSameList =
+      known !== undefined &&
+      (known.row.models === row.models ||
+        JSON.stringify(known.row.models) === JSON.stringify(row.models));
+    const view = newView(row, isSameList ? known.view.models : frozenList(row.models));
+    last.set(row.name, { row, view });
+    return view;
+  };
+
+  const newView = (row: Row, models: BackendView['models']): BackendView => {
     const backend = settings.get(row.name);
     assert(backend !== undefined, `a backend named ${row.name} is configured`);
     const { name, type, kind, priority, tier } = backend;
@@ -36,7 +56,7 @@ export function createPolicyPublisher(
       tier,
       health: row.health,
       healthReason: row.healthReason,
-      models: Object.freeze(row.models.map((model) => Object.freeze({ ...model }))),
+      models,
       routes: Object.freeze([...routesOf(name)]),
       latencyMs: row.latencyMs,
       lastCheckedAtMs: row.lastCheckedAtMs,

@@ -16,8 +16,8 @@ export class VirtualClock implements Clock {
   #elapsedMs = 0;
   /** Wall time at elapsed 0. */
   #wallMs: number;
-  /** In the order in which they were armed, which decides between timers due at one instant. */
-  readonly #timers = new Set<Timer>();
+  /** The next one last; of those that are due at one instant, the one that was armed first. */
+  readonly #timers: Timer[] = [];
 
   constructor(startsAtMs: number) {
     this.#wallMs = startsAtMs;
@@ -33,13 +33,16 @@ export class VirtualClock implements Clock {
 
   /** Like Node, waits at least 1 ms, so that a timer which arms itself again can not hold time still. */
   setTimeout(callback: () => void, delayMs: number): unknown {
-    const timer: Timer = { dueMs: this.#elapsedMs + Math.max(delayMs, 1), callback };
-    this.#timers.add(timer);
+    const dueMs = this.#elapsedMs + Math.max(delayMs, 1);
+    const timer: Timer = { dueMs, callback };
+    const at = this.#timers.findIndex((other) => other.dueMs <= dueMs);
+    this.#timers.splice(at === -1 ? this.#timers.length : at, 0, timer);
     return timer;
   }
 
   clearTimeout(handle: unknown): void {
-    this.#timers.delete(handle as Timer);
+    const at = this.#timers.indexOf(handle as Timer);
+    if (at !== -1) this.#timers.splice(at, 1);
   }
 
   /** Moves time ahead by `ms`, firing what falls due. Throws `RangeError` when `ms` is negative or no number. */
@@ -47,8 +50,7 @@ export class VirtualClock implements Clock {
     if (!(ms >= 0))
       throw new RangeError(`time moves ahead only: advance by 0 ms or more, not ${ms}`);
     const targetMs = this.#elapsedMs + ms;
-    for (let next = this.#nextDue(targetMs); next; next = this.#nextDue(targetMs)) {
-      this.#timers.delete(next);
+    for (let next = this.#takeDue(targetMs); next; next = this.#takeDue(targetMs)) {
       this.#elapsedMs = Math.max(this.#elapsedMs, next.dueMs);
       next.callback();
     }
@@ -71,12 +73,9 @@ export class VirtualClock implements Clock {
     this.#wallMs = atMs - this.#elapsedMs;
   }
 
-  #nextDue(untilMs: number): Timer | undefined {
-    let first: Timer | undefined;
-    for (const timer of this.#timers) {
-      if (timer.dueMs <= untilMs && (!first || timer.dueMs < first.dueMs)) first = timer;
-    }
-    return first;
+  #takeDue(untilMs: number): Timer | undefined {
+    const next = this.#timers.at(-1);
+    return next !== undefined && next.dueMs <= untilMs ? this.#timers.pop() : undefined;
   }
 }
 

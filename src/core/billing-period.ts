@@ -68,16 +68,24 @@ function localAsUtc(atMs: number, timezone: string): number {
   return Date.UTC(year, month - 1, day, hour, minute, second);
 }
 
+/** The beginning of a local day. */
+interface DayStart {
+  readonly atMs: number;
+  /** `YYYY-MM-DD`, read back from the instant: a zone that crossed the date line has days that never were. */
+  readonly date: string;
+}
+
 /** A zone's rules do not change while a process runs, and few days are asked for again and again. */
 const MEMORY_DAYS = 1000;
-const startsOfDays = new Map<string, number>();
+const startsOfDays = new Map<string, DayStart>();
 
 /** `startOfDay` from memory: the search asks the zone's rules some thirty times. */
-function knownStartOfDay(date: LocalDate, timezone: string): number {
+function knownStartOfDay(date: LocalDate, timezone: string): DayStart {
   const key = `${date.year}-${date.month}-${date.day} ${timezone}`;
   let start = startsOfDays.get(key);
   if (start === undefined) {
-    start = startOfDay(date, timezone);
+    const atMs = startOfDay(date, timezone);
+    start = { atMs, date: new Date(localAsUtc(atMs, timezone)).toISOString().slice(0, 10) };
     if (startsOfDays.size >= MEMORY_DAYS) startsOfDays.clear();
     startsOfDays.set(key, start);
   }
@@ -94,7 +102,10 @@ function startOfDay(date: LocalDate, timezone: string): number {
   // Offsets lie between -12 h and +14 h and change at most once within the search window.
   let before = midnight - 15 * 60 * MINUTE_MS;
   let after = midnight + 13 * 60 * MINUTE_MS;
-  assert(localAsUtc(before, timezone) < midnight, 'the search starts before the day');
+  const offsetMs = localAsUtc(before, timezone) - before;
+  assert(before + offsetMs < midnight, 'the search starts before the day');
+  // Nearly every day: no change of the offset is near, so there is nothing to search for.
+  if (localAsUtc(after, timezone) - after === offsetMs) return midnight - offsetMs;
   while (after - before > 1000) {
     const middle = before + Math.floor((after - before) / 2000) * 1000;
     if (localAsUtc(middle, timezone) >= midnight) after = middle;
@@ -120,27 +131,27 @@ function pad(value: number, digits: number): string {
 
 function periodOfMonth(monthIndex: number, cycle: BillingCycle): BillingPeriod {
   const start = billingDate(monthIndex, cycle.billingCycleDay);
-  const endsAtMs = knownStartOfDay(
-    billingDate(monthIndex + 1, cycle.billingCycleDay),
-    cycle.timezone,
-  );
+  const end = knownStartOfDay(billingDate(monthIndex + 1, cycle.billingCycleDay), cycle.timezone);
   return {
     month: `${pad(start.year, 4)}-${pad(start.month, 2)}`,
-    startsAtMs: knownStartOfDay(start, cycle.timezone),
-    endsAtMs,
-    // Read back from the instant: a zone that crossed the date line has days that never were.
-    nextResetDate: new Date(localAsUtc(endsAtMs, cycle.timezone)).toISOString().slice(0, 10),
+    startsAtMs: knownStartOfDay(start, cycle.timezone).atMs,
+    endsAtMs: end.atMs,
+    nextResetDate: end.date,
   };
 }
 
 /** The billing period that contains an instant. */
 export function periodAt(atMs: number, cycle: BillingCycle): BillingPeriod {
+  return periodOfMonth(monthIndexAt(atMs, cycle), cycle);
+}
+
+/** Months since year 0 up to that of the billing day with which the period of an instant starts. */
+function monthIndexAt(atMs: number, cycle: BillingCycle): number {
   const local = new Date(localAsUtc(atMs, cycle.timezone));
   const monthIndex = local.getUTCFullYear() * 12 + local.getUTCMonth();
   const guess = periodOfMonth(monthIndex, cycle);
-  if (atMs < guess.startsAtMs) return periodOfMonth(monthIndex - 1, cycle);
-  if (atMs >= guess.endsAtMs) return periodOfMonth(monthIndex + 1, cycle);
-  return guess;
+  if (atMs < guess.startsAtMs) return monthIndex - 1;
+  return atMs >= guess.endsAtMs ? monthIndex + 1 : monthIndex;
 }
 
 /** `count` periods in a row, the first of which contains `fromMs`; each ends where the next one starts. */
@@ -149,13 +160,6 @@ export function periodsFrom(
   count: number,
   cycle: BillingCycle,
 ): readonly BillingPeriod[] {
-  const periods: BillingPeriod[] = [];
-  let atMs = fromMs;
-  for (let i = 0; i < count; i += 1) {
-    const period = periodAt(atMs, cycle);
-    assert(i === 0 || period.startsAtMs === atMs, 'billing periods are contiguous');
-    periods.push(period);
-    atMs = period.endsAtMs;
-  }
-  return periods;
+  const first = monthIndexAt(fromMs, cycle);
+  return Array.from({ length: count }, (_, months) => periodOfMonth(first + months, cycle));
 }

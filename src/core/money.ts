@@ -34,12 +34,15 @@ export class MoneyError extends Error {
 
 /** Returns `value` when it is a whole number of nano-dollars within the ceiling, otherwise throws. */
 export function nanoUsd(value: number): NanoUsd {
-  // An integer within the ceiling is a safe one.
-  assert(Number.isInteger(value), `not a whole number of nano-dollars: ${value}`);
-  assert(
-    Math.abs(value) <= MAX_NANO_USD,
-    `amount beyond the ceiling of 9 million USD: ${value} nano-dollars`,
-  );
+  // An integer within the ceiling is a safe one. The text is made for a fault alone: it costs more than all sums.
+  if (!(Number.isInteger(value) && Math.abs(value) <= MAX_NANO_USD)) {
+    assert(
+      false,
+      Number.isInteger(value)
+        ? `amount beyond the ceiling of 9 million USD: ${value} nano-dollars`
+        : `not a whole number of nano-dollars: ${value}`,
+    );
+  }
   // Adding 0 turns -0, which equals 0 but is told apart by tests and by formatters, into 0.
   return value + 0;
 }
@@ -105,10 +108,14 @@ export function formatRate(rate: PicoUsdPerToken): string {
   return `${digits.slice(0, -RATE_DIGITS)}.${digits.slice(-RATE_DIGITS)}`.replace(/\.?0+$/, '');
 }
 
+function isCount(value: number): boolean {
+  return Number.isSafeInteger(value) && value >= 0;
+}
+
 /** tokens x rate, exactly. */
 export function costOfTokens(tokens: number, rate: PicoUsdPerToken): PicoUsd {
-  assert(Number.isSafeInteger(tokens) && tokens >= 0, `not a token count: ${tokens}`);
-  assert(Number.isSafeInteger(rate) && rate >= 0, `not a rate in pico-dollars: ${rate}`);
+  if (!isCount(tokens)) assert(false, `not a token count: ${tokens}`);
+  if (!isCount(rate)) assert(false, `not a rate in pico-dollars: ${rate}`);
   return BigInt(tokens) * BigInt(rate);
 }
 
@@ -142,12 +149,13 @@ export function formatPicoUsd(exact: PicoUsd): string {
 
 /** USD rounded half away from zero to `decimals` (0 to 9), without a currency sign: `formatUsd(1_500_000_000, 2)` is `1.50`. */
 export function formatUsd(amount: NanoUsd, decimals: number): string {
-  const magnitude = BigInt(Math.abs(amount));
-  const unit = 10n ** BigInt(NANO_DIGITS - decimals);
-  const rounded = (magnitude + unit / 2n) / unit;
-  const digits = rounded.toString().padStart(decimals + 1, '0');
+  const unit = 10 ** (NANO_DIGITS - decimals);
+  // All of it stays below 2^53: the ceiling leaves room for half a dollar.
+  const raised = Math.abs(amount) + Math.floor(unit / 2);
+  const rounded = (raised - (raised % unit)) / unit;
+  const digits = String(rounded).padStart(decimals + 1, '0');
   const whole = digits.slice(0, digits.length - decimals);
-  const sign = amount < 0 && rounded > 0n ? '-' : '';
+  const sign = amount < 0 && rounded > 0 ? '-' : '';
   return decimals === 0 ? `${sign}${digits}` : `${sign}${whole}.${digits.slice(-decimals)}`;
 }
 

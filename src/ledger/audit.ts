@@ -34,6 +34,7 @@ export class AuditTrail {
   advance(): number {
     const since = this.#store.sumsAfter(this.#checkpoint.seq);
     const read = since.seq - this.#checkpoint.seq;
+    if (read === 0) return 0;
     this.#checkpoint = {
       seq: since.seq,
       months: sumOfMonths(this.#checkpoint.months, since.months),

@@ -19,6 +19,11 @@ function emptyBalance(month: string): Balance {
   return { month, settled: 0, suspense: 0, held: 0, excess: 0, openHolds: 0 };
 }
 
+/** A balance of its own that starts from totals, or from zeros. */
+export function balanceFrom(month: string, totals?: MonthTotals): Balance {
+  return totals === undefined ? emptyBalance(month) : { ...totals };
+}
+
 /** Adds what an entry changes. A sum over a part of the entries may be negative; a balance may not. */
 export function addEntry(sum: Balance, entry: LedgerEntry): void {
   sum.settled = nanoUsd(sum.settled + entry.settledChange);
@@ -55,7 +60,8 @@ export function assertBalance(balance: MonthTotals): void {
 
 /** The sums of a month in a list, or zeros. */
 export function totalsIn(months: readonly MonthTotals[], month: string): MonthTotals {
-  return months.find((totals) => totals.month === month) ?? emptyBalance(month);
+  // Mostly one of the latest is asked for.
+  return months.findLast((totals) => totals.month === month) ?? emptyBalance(month);
 }
 
 /** Money by which two views of a month differ: over held, suspense and settled. */
@@ -83,28 +89,24 @@ export class Sums {
     return sum;
   }
 
-  /** The sum of a month as it stands, or undefined. */
-  peek(month: string): MonthTotals | undefined {
-    return this.#byMonth.get(month);
-  }
-
-  /** Takes sums over, in place of its own of the same months. */
-  replace(months: readonly MonthTotals[]): void {
-    for (const totals of months) this.#byMonth.set(totals.month, { ...totals });
-  }
-
   /** Copies, so that what was given out never changes. */
   list(): readonly MonthTotals[] {
     return Array.from(this.#byMonth.values(), (sum) => ({ ...sum }));
   }
 }
 
-/** A checkpoint's months with the sums of later entries added. */
+/** A checkpoint's months with the sums of later entries added: few months change, and the others need no copy. */
 export function sumOfMonths(
   earlier: readonly MonthTotals[],
   later: readonly MonthTotals[],
 ): readonly MonthTotals[] {
-  const sums = new Sums(earlier);
-  for (const totals of later) addTotals(sums.of(totals.month), totals);
-  return sums.list();
+  const sums = [...earlier];
+  for (const totals of later) {
+    const at = sums.findLastIndex(({ month }) => month === totals.month);
+    const sum = balanceFrom(totals.month, sums[at]);
+    addTotals(sum, totals);
+    if (at === -1) sums.push(sum);
+    else sums[at] = sum;
+  }
+  return sums;
 }

@@ -180,9 +180,22 @@ class StoredLedger implements OpenLedger {
     }
     const id = this.#options.newId();
     const { month } = this.#months.period;
-    const { price, route = null, ...asked } = request;
+    const { price, route = null } = request;
     const priceId = price === undefined ? null : this.#prices.idOf(price);
-    const hold = { ...asked, route, priceId, amount, id, month, heldAtMs: this.#now() };
+    const hold = {
+      id,
+      requestId: request.requestId,
+      attempt: request.attempt,
+      route,
+      backend: request.backend,
+      backendKind: request.backendKind,
+      model: request.model,
+      amount,
+      priceVersion: request.priceVersion,
+      priceId,
+      month,
+      heldAtMs: this.#now(),
+    };
     this.#holds.begin(hold);
     return { kind: 'held', hold };
   }

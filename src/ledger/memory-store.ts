@@ -4,7 +4,7 @@
  */
 import { assert } from '../core/assert.ts';
 import type { EntryQuery, Hold, KeptPrice, LedgerEntry, MonthTotals } from '../core/ledger.ts';
-import { addEntry, assertBalance, Sums } from './balance.ts';
+import { addEntry, assertBalance, balanceFrom, Sums, type Balance } from './balance.ts';
 import { holdOf } from './hold-history.ts';
 import {
   EMPTY_CHECKPOINT,
@@ -27,7 +27,8 @@ interface Unresolved {
 
 export class MemoryStore implements LedgerStore {
   #entries: LedgerEntry[] = [];
-  readonly #balances = new Sums();
+  /** Each is replaced and never changed: what was given out stays as it was, and need not be copied. */
+  readonly #balances = new Map<string, MonthTotals>();
   #forgotten: Checkpoint = EMPTY_CHECKPOINT;
   #checkpoint: Checkpoint = EMPTY_CHECKPOINT;
   #seenAtMs = 0;
@@ -46,30 +47,33 @@ export class MemoryStore implements LedgerStore {
   }
 
   append({ entries, periods, prices, checkpoint, seenAtMs }: Batch): void {
-    const opened = new Set(periods.map(({ period }) => period.month));
-    const touched = new Set(entries.map(({ month }) => month));
-    const balances = new Sums([...touched].flatMap((month) => this.#balances.peek(month) ?? []));
+    const balances = new Map<string, Balance>();
     const changed = new Map<string, Unresolved | null>();
-    const priceIds = new Set(prices.map(({ id }) => id));
-    for (const [index, entry] of entries.entries()) {
-      const { priceId } = entry;
-      const isKept = priceId === null || priceIds.has(priceId) || this.#prices.has(priceId);
-      assert(isKept, `entry ${entry.seq} refers to a price that is not kept`);
-      assert(entry.seq === this.lastSeq() + 1 + index, `entry ${entry.seq} leaves a gap`);
+    let seq = this.lastSeq();
+    for (const entry of entries) {
+      const { priceId, month } = entry;
+      seq += 1;
+      assert(entry.seq === seq, `entry ${entry.seq} leaves a gap`);
       assert(
-        this.#periods.has(entry.month) || opened.has(entry.month),
-        `entry ${entry.seq} is of a month that was never opened`,
+        priceId === null || this.#prices.has(priceId) || prices.some(({ id }) => id === priceId),
+        `entry ${seq} refers to a price that is not kept`,
       );
-      addEntry(balances.of(entry.month), entry);
+      assert(
+        this.#periods.has(month) || periods.some(({ period }) => period.month === month),
+        `entry ${seq} is of a month that was never opened`,
+      );
+      const balance = balances.get(month) ?? balanceFrom(month, this.#balances.get(month));
+      addEntry(balance, entry);
+      balances.set(month, balance);
       this.#track(entry, changed);
     }
-    const after = balances.list();
-    for (const balance of after) assertBalance(balance);
+    for (const balance of balances.values()) assertBalance(balance);
     // Nothing is changed before this line, and nothing can fail after it.
-    this.#balances.replace(after);
+    for (const [month, balance] of balances) this.#balances.set(month, balance);
     for (const stored of periods) {
-      this.#periods.set(stored.period.month, stored);
-      this.#balances.of(stored.period.month);
+      const { month } = stored.period;
+      this.#periods.set(month, stored);
+      if (!this.#balances.has(month)) this.#balances.set(month, balanceFrom(month));
     }
     for (const price of prices) if (!this.#prices.has(price.id)) this.#prices.set(price.id, price);
     for (const [holdId, unresolved] of changed) {
@@ -91,11 +95,16 @@ export class MemoryStore implements LedgerStore {
   }
 
   balances(): readonly MonthTotals[] {
-    return this.#balances.list();
+    return [...this.#balances.values()];
   }
 
   sumsAfter(seq: number): Checkpoint {
-    return { seq: this.lastSeq(), months: sumOf(this.#entries.slice(seq - this.#forgotten.seq)) };
+    const sums = new Sums();
+    for (let at = seq - this.#forgotten.seq; at < this.#entries.length; at += 1) {
+      const entry = this.#entries[at];
+      if (entry !== undefined) addEntry(sums.of(entry.month), entry);
+    }
+    return { seq: this.lastSeq(), months: sums.list() };
   }
 
   entries(query: EntryQuery): readonly LedgerEntry[] {
@@ -163,12 +172,6 @@ export class MemoryStore implements LedgerStore {
     this.#forgotten = { seq: this.#forgotten.seq + count, months: sums.list() };
     this.#entries = this.#entries.slice(count);
   }
-}
-
-function sumOf(entries: readonly LedgerEntry[]): readonly MonthTotals[] {
-  const sums = new Sums();
-  for (const entry of entries) addEntry(sums.of(entry.month), entry);
-  return sums.list();
 }
 
 function matches(entry: LedgerEntry, query: EntryQuery): boolean {

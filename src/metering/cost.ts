@@ -49,7 +49,7 @@ interface Part {
 function pricedTotal(total: number, rate: PicoUsdPerToken, parts: readonly Part[]): PicoUsd {
   let left = total;
   let sum = 0n;
-  const apart = parts.filter((part) => part.rate !== rate);
+  const apart = parts.filter((part) => part.tokens > 0 && part.rate !== rate);
   for (const part of apart.toSorted((a, b) => b.rate - a.rate)) {
     const tokens = Math.min(part.tokens, left);
     sum += costOfTokens(tokens, part.rate);
@@ -81,6 +81,7 @@ function inputCost(
   tier: PriceTier,
   { total, cached, written, written1h, audio, image }: InputParts,
 ): PicoUsd {
+  if (cached + written + written1h + audio + image === 0) return costOfTokens(total, tier.input);
   return pricedTotal(total, tier.input, [
     { tokens: cached, rate: tier.cachedInput },
     { tokens: written, rate: tier.cacheWrite },
@@ -107,7 +108,9 @@ function outputCost(tier: PriceTier, usage: TokenUsage): PicoUsd {
   const audio = tokensOf(usage.outputAudio);
   const image = tokensOf(usage.outputImage ?? 0);
   const rates = outputRates(tier, usage);
-  const total = Math.max(tokensOf(usage.output), reasoning + audio + image);
+  const apart = reasoning + audio + image;
+  const total = Math.max(tokensOf(usage.output), apart);
+  if (apart === 0) return costOfTokens(total, rates.text);
   return pricedTotal(total, rates.text, [
     { tokens: reasoning, rate: rates.reasoning },
     { tokens: audio, rate: tier.outputAudio },

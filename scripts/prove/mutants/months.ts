@@ -137,7 +137,7 @@ export const MONTH_MUTANTS: readonly Mutant[] = [
   mutant(
     'a status is not published',
     'src/control/budget-control.ts',
-    'this.#options.onStanding({ status, action, limitNano, month });',
-    "if (status !== 'SoftLimit') this.#options.onStanding({ status, action, limitNano, month });",
+    'this.#tellStanding({ status, action, limitNano, month });',
+    "if (status !== 'SoftLimit') this.#tellStanding({ status, action, limitNano, month });",
   ),
 ];
