@@ -82,7 +82,6 @@ export class ClientWatch {
   readonly #drainMs: number;
   readonly #abandon: () => void;
   #timer: unknown = null;
-  #isAbandoned = false;
   // A function that is assigned to a property (`this.#onClose = () =>`) is made in V8's old space, where what it refers
   // to outlives its request; one that initialises a field is not.
   readonly #onClose = (): void => this.#clientLeft();
@@ -96,16 +95,9 @@ export class ClientWatch {
     else response.on('close', this.#onClose);
   }
 
-  get isAbandoned(): boolean {
-    return this.#isAbandoned;
-  }
-
   #clientLeft(): void {
     if (this.#response.writableFinished || this.#timer !== null) return;
-    this.#timer = this.#clock.setTimeout(() => {
-      this.#isAbandoned = true;
-      this.#abandon();
-    }, this.#drainMs);
+    this.#timer = this.#clock.setTimeout(this.#abandon, this.#drainMs);
   }
 
   stop(): void {

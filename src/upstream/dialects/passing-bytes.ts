@@ -1,6 +1,8 @@
 /** What readers of answers have in common whose bytes pass: they are kept in bounds, so that usage and text can be read. */
 import type { JsonObject } from '../../core/request.ts';
-import { endsWithBlankLine, EventSplitter } from '../event-stream.ts';
+import type { AnswerReader } from '../../core/upstream.ts';
+import type { TokenUsage } from '../../core/usage.ts';
+import { dataOf, endsWithBlankLine, EventSplitter } from '../event-stream.ts';
 import { findLastMember } from '../json-bytes.ts';
 import { parseJsonObject } from '../json-values.ts';
 import { KeptBytes } from '../kept-bytes.ts';
@@ -12,6 +14,8 @@ const KEPT_OF_JSON_BYTES = 8 * 1024 * 1024;
 const KEPT_OF_STREAM_BYTES = 512 * 1024;
 /** `data:[DONE]`. A backend that has gone mad sends a hundred thousand blank lines a second, and none is looked at. */
 const SHORTEST_EVENT = 11;
+/** Bytes that are cut into events at a time: an event can be a single byte, and each becomes an object. */
+const SLICE_BYTES = 64 * 1024;
 /** Enough for any usage object and what providers write after it, such as the client's own metadata. */
 const TAIL_BYTES = 64 * 1024;
 
@@ -51,6 +55,67 @@ export class PassingJson {
   #text(): string {
     return this.#kept.bytes().toString('utf8');
   }
+}
+
+/** What tells one API's whole answers from another's. */
+interface AnswerWords {
+  readonly usageOf: (json: PassingJson) => TokenUsage | null;
+  /** Null: what it answers is no text. */
+  readonly textOf: ((document: JsonObject) => string) | null;
+  readonly errorEvent: (message: string, code: string) => Buffer;
+}
+
+/** Reads a whole answer whose bytes pass as they are. */
+export class PassingJsonReader implements AnswerReader {
+  readonly #words: AnswerWords;
+  readonly #json = new PassingJson();
+  #isComplete = false;
+  #usage: TokenUsage | null = null;
+
+  constructor(words: AnswerWords) {
+    this.#words = words;
+  }
+
+  push(chunk: Buffer): Buffer {
+    this.#json.add(chunk);
+    return chunk;
+  }
+
+  end(): Buffer {
+    this.#isComplete = true;
+    this.#usage = this.#words.usageOf(this.#json);
+    return EMPTY;
+  }
+
+  usage(): TokenUsage | null {
+    return this.#usage;
+  }
+
+  isComplete(): boolean {
+    return this.#isComplete;
+  }
+
+  outputText(): string {
+    const { textOf } = this.#words;
+    return textOf === null ? '' : this.#json.outputText(textOf);
+  }
+
+  streamError(message: string, code: string): Buffer {
+    return this.#words.errorEvent(message, code);
+  }
+}
+
+/** The events in raw stream bytes; what is no JSON event is left out. */
+export function* eventsIn(bytes: Buffer): Iterable<JsonObject> {
+  const splitter = new EventSplitter();
+  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
+    for (const block of splitter.push(bytes.subarray(at, at + SLICE_BYTES))) {
+      const event = parseJsonObject(dataOf(block) ?? '');
+      if (event) yield event;
+    }
+  }
+  const last = parseJsonObject(dataOf(splitter.rest()) ?? '');
+  if (last) yield last;
 }
 
 /**

@@ -7,7 +7,7 @@ import { StreamedUsage } from './streamed-usage.ts';
 import { textOfMessage, textOfMessageEvents } from './text.ts';
 import { readAnthropicUsage } from './usage.ts';
 import { messagesErrorEvent } from '../messages/errors.ts';
-import { PassingEvents, PassingJson } from '../passing-bytes.ts';
+import { PassingEvents, PassingJsonReader, type PassingJson } from '../passing-bytes.ts';
 
 const EMPTY = Buffer.alloc(0);
 
@@ -15,38 +15,15 @@ function errorEvent(message: string, code: string): Buffer {
   return Buffer.from(messagesErrorEvent({ type: 'api_error', message, code }));
 }
 
+function usageOf(json: PassingJson): TokenUsage | null {
+  const answer = json.document();
+  return readAnthropicUsage(answer ? answer['usage'] : json.lastObject('usage'));
+}
+
 /** A whole answer. */
-export class PassingMessageReader implements AnswerReader {
-  readonly #json = new PassingJson();
-  #isComplete = false;
-  #usage: TokenUsage | null = null;
-
-  push(chunk: Buffer): Buffer {
-    this.#json.add(chunk);
-    return chunk;
-  }
-
-  end(): Buffer {
-    this.#isComplete = true;
-    const answer = this.#json.document();
-    this.#usage = readAnthropicUsage(answer ? answer['usage'] : this.#json.lastObject('usage'));
-    return EMPTY;
-  }
-
-  usage(): TokenUsage | null {
-    return this.#usage;
-  }
-
-  isComplete(): boolean {
-    return this.#isComplete;
-  }
-
-  outputText(): string {
-    return this.#json.outputText(textOfMessage);
-  }
-
-  streamError(message: string, code: string): Buffer {
-    return errorEvent(message, code);
+export class PassingMessageReader extends PassingJsonReader {
+  constructor() {
+    super({ usageOf, textOf: textOfMessage, errorEvent });
   }
 }
 

@@ -1,16 +1,13 @@
 /** What a model wrote in an answer of the Messages API, for counting it when the final usage did not come. */
 import type { JsonObject } from '../../../core/request.ts';
-import { dataOf, EventSplitter } from '../../event-stream.ts';
-import { objectAt, objectsAt, parseJsonObject, stringAt } from '../../json-values.ts';
+import { objectAt, objectsAt, stringAt } from '../../json-values.ts';
+import { eventsIn } from '../passing-bytes.ts';
 
 /** A word that every tokenizer in use counts as one token, and the characters of English text for which it stands. */
 const THOUGHT = ' thought';
 const CHARS_PER_TOKEN = 4;
 /** Four characters of base64 stand for three bytes. */
 const BASE64_CHARS_PER_TOKEN = (CHARS_PER_TOKEN * 4) / 3;
-/** Bytes that are cut into blocks at a time: a block can be a single byte, and each becomes an object. */
-const SLICE_BYTES = 64 * 1024;
-
 /**
  * Thinking is billed in full, also where the client sees a summary of it or nothing at all: then all of it comes
  * encrypted as the signature (documentation, "Extended thinking"). As many words as its length allows stand for it.
@@ -80,15 +77,7 @@ class StreamText {
 
 /** The text of the events in raw stream bytes; what is no JSON event adds nothing. */
 export function textOfMessageEvents(bytes: Buffer): string {
-  const splitter = new EventSplitter();
   const text = new StreamText();
-  const read = (block: Buffer): void => {
-    const event = parseJsonObject(dataOf(block) ?? '');
-    if (event) text.add(event);
-  };
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-    for (const block of splitter.push(bytes.subarray(at, at + SLICE_BYTES))) read(block);
-  }
-  read(splitter.rest());
+  for (const event of eventsIn(bytes)) text.add(event);
   return text.whole();
 }

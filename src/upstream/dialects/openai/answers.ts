@@ -9,7 +9,7 @@ import { isJsonObject, objectsAt, parseJsonObject } from '../../json-values.ts';
 import { errorEvent } from './errors.ts';
 import { NATIVE_USAGE_KEYS, nativeUsageOf, readOpenAiUsage, usageOfDocument } from './usage.ts';
 import { textOfDocument, textOfEvents } from './text.ts';
-import { PassingEvents, PassingJson } from '../passing-bytes.ts';
+import { PassingEvents, PassingJsonReader, type PassingJson } from '../passing-bytes.ts';
 import { serviceOfTier } from '../usage/served-as.ts';
 
 const EMPTY = Buffer.alloc(0);
@@ -20,41 +20,9 @@ const END_MARKER = '[DONE]';
 const NEAR_END_BYTES = 16 * 1024;
 
 /** A JSON answer. Its bytes pass as they are. */
-export class OpenAiJsonReader implements AnswerReader {
-  readonly #route: ModelRoute;
-  readonly #json = new PassingJson();
-  #isComplete = false;
-  #usage: TokenUsage | null = null;
-
+export class OpenAiJsonReader extends PassingJsonReader {
   constructor(route: ModelRoute) {
-    this.#route = route;
-  }
-
-  push(chunk: Buffer): Buffer {
-    this.#json.add(chunk);
-    return chunk;
-  }
-
-  end(): Buffer {
-    this.#isComplete = true;
-    this.#usage = usageOf(this.#json);
-    return EMPTY;
-  }
-
-  usage(): TokenUsage | null {
-    return this.#usage;
-  }
-
-  isComplete(): boolean {
-    return this.#isComplete;
-  }
-
-  outputText(): string {
-    return this.#route === 'embeddings' ? '' : this.#json.outputText(textOfDocument);
-  }
-
-  streamError(message: string, code: string): Buffer {
-    return errorEvent(message, code);
+    super({ usageOf, textOf: route === 'embeddings' ? null : textOfDocument, errorEvent });
   }
 }
 

@@ -1,7 +1,7 @@
 /** The text of an answer of the OpenAI dialect, for counting it when the backend sent no usage. */
 import type { JsonObject } from '../../../core/request.ts';
-import { dataOf, EventSplitter } from '../../event-stream.ts';
-import { objectAt, objectsAt, parseJsonObject, stringAt } from '../../json-values.ts';
+import { objectAt, objectsAt, stringAt } from '../../json-values.ts';
+import { eventsIn } from '../passing-bytes.ts';
 
 const TEXT_FIELDS = ['reasoning_content', 'reasoning', 'content', 'refusal'] as const;
 
@@ -27,21 +27,9 @@ export function textOfDocument(document: JsonObject): string {
   return text;
 }
 
-/** Bytes that are cut into blocks at a time: a block can be a single byte, and each becomes an object. */
-const SLICE_BYTES = 64 * 1024;
-
-function textOfBlock(block: Buffer): string {
-  const document = parseJsonObject(dataOf(block) ?? '');
-  return document ? textOfDocument(document) : '';
-}
-
 /** The text of the events in raw stream bytes; what is no JSON event adds nothing. */
 export function textOfEvents(bytes: Buffer): string {
-  const splitter = new EventSplitter();
   let text = '';
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-    for (const block of splitter.push(bytes.subarray(at, at + SLICE_BYTES)))
-      text += textOfBlock(block);
-  }
-  return text + textOfBlock(splitter.rest());
+  for (const event of eventsIn(bytes)) text += textOfDocument(event);
+  return text;
 }

@@ -1,7 +1,7 @@
 /** Events of a stream of the Responses API: their form, the text in them, and the one that says an error. */
 import type { JsonObject } from '../../../core/request.ts';
-import { dataOf, EventSplitter } from '../../event-stream.ts';
-import { objectAt, objectsAt, parseJsonObject, stringAt } from '../../json-values.ts';
+import { objectAt, objectsAt, stringAt } from '../../json-values.ts';
+import { eventsIn } from '../passing-bytes.ts';
 
 /** The events that end a stream; each carries the whole response. */
 export const LAST_EVENTS: readonly string[] = [
@@ -9,9 +9,6 @@ export const LAST_EVENTS: readonly string[] = [
   'response.incomplete',
   'response.failed',
 ];
-
-/** Bytes that are cut into blocks at a time: a block can be a single byte, and each becomes an object. */
-const SLICE_BYTES = 64 * 1024;
 
 /** One event. Its type stands in front of it too, as SDKs look for it there. */
 export function responsesEvent(type: string, members: JsonObject): string {
@@ -53,18 +50,9 @@ function textOfEvent(event: JsonObject): string {
   return stringAt(event, 'delta');
 }
 
-function textOfBlock(block: Buffer): string {
-  const event = parseJsonObject(dataOf(block) ?? '');
-  return event ? textOfEvent(event) : '';
-}
-
 /** The text of the events in raw stream bytes. */
 export function textOfResponsesEvents(bytes: Buffer): string {
-  const splitter = new EventSplitter();
   let text = '';
-  for (let at = 0; at < bytes.length; at += SLICE_BYTES) {
-    for (const block of splitter.push(bytes.subarray(at, at + SLICE_BYTES)))
-      text += textOfBlock(block);
-  }
-  return text + textOfBlock(splitter.rest());
+  for (const event of eventsIn(bytes)) text += textOfEvent(event);
+  return text;
 }

@@ -4,7 +4,7 @@ import type { TokenUsage } from '../../../core/usage.ts';
 import { dataOf } from '../../event-stream.ts';
 import { parseJsonObject } from '../../json-values.ts';
 import { errorEvent } from '../openai/errors.ts';
-import { PassingEvents, PassingJson } from '../passing-bytes.ts';
+import { PassingEvents, PassingJsonReader, type PassingJson } from '../passing-bytes.ts';
 import {
   LAST_EVENTS,
   responsesErrorEvent,
@@ -17,40 +17,15 @@ const EMPTY = Buffer.alloc(0);
 /** Inside a string the quotes would be escaped, so that these are never found in what the model says. */
 const LAST_TYPES = LAST_EVENTS.map((type) => `"${type}"`);
 
+function usageOf(json: PassingJson): TokenUsage | null {
+  const response = json.document();
+  return response ? usageOfResponse(response) : readResponsesUsage(json.lastObject('usage'));
+}
+
 /** A whole response. */
-export class ResponsesJsonReader implements AnswerReader {
-  readonly #json = new PassingJson();
-  #isComplete = false;
-  #usage: TokenUsage | null = null;
-
-  push(chunk: Buffer): Buffer {
-    this.#json.add(chunk);
-    return chunk;
-  }
-
-  end(): Buffer {
-    this.#isComplete = true;
-    const response = this.#json.document();
-    this.#usage = response
-      ? usageOfResponse(response)
-      : readResponsesUsage(this.#json.lastObject('usage'));
-    return EMPTY;
-  }
-
-  usage(): TokenUsage | null {
-    return this.#usage;
-  }
-
-  isComplete(): boolean {
-    return this.#isComplete;
-  }
-
-  outputText(): string {
-    return this.#json.outputText(textOfResponse);
-  }
-
-  streamError(message: string, code: string): Buffer {
-    return errorEvent(message, code);
+export class ResponsesJsonReader extends PassingJsonReader {
+  constructor() {
+    super({ usageOf, textOf: textOfResponse, errorEvent });
   }
 }
 
