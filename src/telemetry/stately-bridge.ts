@@ -38,13 +38,22 @@ export interface StatelyBridge {
 
 interface Viewer {
   readonly socket: WebSocket;
+  /** News, while the viewer keeps up. */
   readonly tell: (event: InspectionEvent) => void;
+  /** What a story consists of. It is sent whole: cut off by its own length, it would be begun again without end. */
+  readonly recount: (event: InspectionEvent) => void;
   isBehind: boolean;
 }
 
-function sendTo(viewer: Viewer, message: object): void {
+function sendNews(viewer: Viewer, message: object): void {
   viewer.isBehind ||= viewer.socket.bufferedAmount > MOST_UNREAD_BYTES;
   if (!viewer.isBehind) viewer.socket.send(JSON.stringify(message));
+}
+
+/** Converts what it is given with the package and hands it to `send`, later. */
+function converter(send: (message: object) => void): (event: InspectionEvent) => void {
+  const inspector = createInspector({ send }, { serializationDepthLimit: DEFINITION_DEPTH });
+  return (event) => inspector.inspect.next?.(event);
 }
 
 class Bridge implements StatelyBridge {
@@ -128,7 +137,7 @@ class Bridge implements StatelyBridge {
 
   #tellStory(viewer: Viewer): void {
     viewer.isBehind = false;
-    for (const event of this.#changes.story()) viewer.tell(event);
+    for (const event of this.#changes.story()) viewer.recount(event);
   }
 
   /** The names by which a browser on this machine may ask; any other is a page elsewhere that was pointed here. */
@@ -161,10 +170,12 @@ class Bridge implements StatelyBridge {
   }
 
   #add(socket: WebSocket): void {
-    const send = (message: object): void => this.#safely(() => sendTo(viewer, message));
-    const inspector = createInspector({ send }, { serializationDepthLimit: DEFINITION_DEPTH });
-    const tell = (event: InspectionEvent): void => inspector.inspect.next?.(event);
-    const viewer: Viewer = { socket, tell, isBehind: false };
+    const viewer: Viewer = {
+      socket,
+      tell: converter((message) => this.#safely(() => sendNews(viewer, message))),
+      recount: converter((message) => this.#safely(() => socket.send(JSON.stringify(message)))),
+      isBehind: false,
+    };
     socket.on('error', () => socket.terminate());
     socket.on('close', () => this.#viewers.delete(viewer));
     // What waits becomes part of the story, and must not be told twice.
