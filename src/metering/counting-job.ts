@@ -16,3 +16,6 @@ interface CountedText {
 }
 
 export type CountingAnswer = readonly CountedText[];
+
+/** `ready` comes before each answer: the thread runs, and has the job's encoding. */
+export type CountingNews = { readonly ready: true } | { readonly answer: CountingAnswer };

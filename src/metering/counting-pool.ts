@@ -7,7 +7,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { Log } from '../core/log.ts';
-import type { CountingAnswer, CountingJob } from './counting-job.ts';
+import type { CountingAnswer, CountingJob, CountingNews } from './counting-job.ts';
 import type { EncodingName } from './encodings.ts';
 
 export interface CountingPoolOptions {
@@ -22,6 +22,8 @@ export interface CountingPoolOptions {
 const OWN_SHARE = 0.85;
 /** One thread holds two encodings and one job. */
 const HEAP_MB = 384;
+/** A thread that has not loaded its encoding by then never will; on a quiet machine it takes a quarter of a second. */
+const MOST_LOADING_MS = 60_000;
 
 interface Waiting {
   readonly encoding: EncodingName;
@@ -45,6 +47,8 @@ export class CountingPool {
   #queuedChars = 0;
   #running: Waiting | null = null;
   #worker: Worker | null = null;
+  /** Set while the thread starts or loads the encoding of the job that it was given last. */
+  #loading: NodeJS.Timeout | null = null;
   #isClosed = false;
 
   constructor(options: CountingPoolOptions) {
@@ -90,11 +94,13 @@ export class CountingPool {
 
   #giveUp(waiting: Waiting): void {
     if (waiting === this.#running) {
-      // The thread keeps its own time, so one that is late is stuck or starved: a new one is started for the next job.
       this.#options.log.warn('token counting took too long; a bound is used instead', {
         chars: waiting.chars,
       });
-      void this.#dropWorker();
+      // The thread keeps its own time, so one that is late is stuck or starved: a new one is started for the next job.
+      // One that is not ready yet goes on: where a start takes longer than a job may, no new one would be faster.
+      if (this.#loading === null) void this.#dropWorker();
+      else this.#settle(waiting, null);
       return;
     }
     const at = this.#queue.indexOf(waiting);
@@ -111,6 +117,7 @@ export class CountingPool {
     this.#running = waiting;
     const worker = (this.#worker ??= this.#start());
     worker.ref();
+    this.#loading = setTimeout(() => void this.#dropWorker(), MOST_LOADING_MS).unref();
     const budgetMs = Math.max(0, (waiting.deadlineMs - performance.now()) * OWN_SHARE);
     const job: CountingJob = { encoding: waiting.encoding, texts: waiting.texts, budgetMs };
     // oxlint-disable-next-line unicorn/require-post-message-target-origin -- a thread's port has no origin
@@ -119,7 +126,11 @@ export class CountingPool {
 
   #start(): Worker {
     const worker = new Worker(threadUrl(), { resourceLimits: { maxOldGenerationSizeMb: HEAP_MB } });
-    worker.on('message', (answer: CountingAnswer) => this.#finish(worker, answer));
+    worker.on('message', (news: CountingNews) => {
+      if (this.#worker !== worker) return;
+      this.#endLoading();
+      if ('answer' in news) this.#finish(news.answer);
+    });
     worker.on('error', (error) => {
       this.#options.log.warn('the token counting thread failed; a bound is used instead', {
         error,
@@ -131,8 +142,12 @@ export class CountingPool {
     return worker;
   }
 
-  #finish(worker: Worker, answer: CountingAnswer | null): void {
-    if (this.#worker !== worker && answer !== null) return;
+  #endLoading(): void {
+    if (this.#loading !== null) clearTimeout(this.#loading);
+    this.#loading = null;
+  }
+
+  #finish(answer: CountingAnswer | null): void {
     const done = this.#running;
     this.#running = null;
     this.#worker?.unref();
@@ -144,7 +159,8 @@ export class CountingPool {
     const worker = this.#worker;
     this.#worker = null;
     if (worker === null) return;
-    this.#finish(worker, null);
+    this.#endLoading();
+    this.#finish(null);
     await worker.terminate();
   }
 }

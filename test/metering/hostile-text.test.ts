@@ -3,6 +3,7 @@ import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { countInPieces } from '../../src/metering/count-in-pieces.ts';
 import { loadEncoding, type CountTokens } from '../../src/metering/encodings.ts';
 import { createTokenCounter, type WarmTokenCounter } from '../../src/metering/token-counter.ts';
+import { eventually } from '../support/eventually.ts';
 import { recordingLog } from '../support/recording-log.ts';
 
 /** A small generator with a fixed start, so that every run counts the same texts. */
@@ -240,10 +241,25 @@ describe('long prompts', () => {
     expect(count.bound).toBeLessThanOrEqual(text.length);
     expect(count.bound).toBeGreaterThanOrEqual(count.tokens);
     // A thread that was stopped or is late does not stay in the way of the next prompt.
-    const patient = 'word '.repeat(8000);
-    for (let tries = 0; tries < 20; tries += 1) {
-      if ((await counter.count(prompt(`${tries} ${patient}`), 'gpt-4o')).tier === 'exact') return;
-    }
-    throw new Error('no prompt was counted again');
+    await counted(counter, 'word '.repeat(8000));
   });
+
+  it('are counted by a thread that takes longer to start than a prompt may wait', async () => {
+    const log = recordingLog();
+    const counter = aCounter({ log, timeLimitMs: 30, inlineBytes: 100 });
+    const text = 'word '.repeat(200);
+    expect((await counter.count(prompt(text), 'gpt-4o')).tier).toBe('heuristic');
+    await counted(counter, text);
+    expect(log.lines[0]?.message).toBe('token counting took too long; a bound is used instead');
+  });
+
+  /** Resolves when a prompt like this one is counted in full. */
+  async function counted(counter: WarmTokenCounter, text: string): Promise<void> {
+    let tries = 0;
+    await eventually(async () => {
+      tries += 1;
+      const { tier } = await counter.count(prompt(`${tries} ${text}`), 'gpt-4o');
+      expect(tier).toBe('exact');
+    }, 30_000);
+  }
 });
