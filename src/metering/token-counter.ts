@@ -37,7 +37,7 @@ export interface TokenCounterOptions {
 }
 
 export interface WarmTokenCounter extends TokenCounter {
-  /** Loads the encodings of these models ahead of the first request. Blocks the event loop for 50 to 180 ms each. */
+  /** Loads the encodings of these models ahead of the first request. Each takes up to 250 ms, a few of them in a turn. */
   warmUp(models: readonly string[]): Promise<void>;
 }
 
