@@ -2,6 +2,7 @@
 FROM node:24-slim
 
 ENV NODE_ENV=production
+ENV MALLOC_ARENA_MAX=1
 WORKDIR /app
 
 COPY package.json package-lock.json .npmrc ./
@@ -23,4 +24,4 @@ HEALTHCHECK --interval=15s --timeout=3s --start-period=20s --retries=3 \
   CMD ["node", "-e", "fetch('http://127.0.0.1:8000/livez').then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
 
 # Node is process 1 and hears SIGTERM itself: requests in flight end and the ledger is flushed before it exits.
-CMD ["node", "--max-semi-space-size=16", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", "--heap-growing-percent=40", "src/cli/main.ts", "serve", "--config", "config/docker.toml"]
+CMD ["node", "--max-semi-space-size=16", "--no-parallel-scavenge", "--no-allocation-site-pretenuring", "--heap-growing-percent=40", "--no-maglev", "src/cli/main.ts", "serve", "--config", "config/docker.toml"]

@@ -19,34 +19,51 @@ export interface Started {
   readonly child: ChildProcess;
 }
 
-/** What `npm start` gives to Node. */
-export function startFlags(): readonly string[] {
+function startWords(): readonly string[] {
   const file = new URL('../../package.json', import.meta.url);
   const { scripts } = JSON.parse(readFileSync(file, 'utf8')) as { scripts: { start: string } };
   const [beforeEntry = ''] = scripts.start.split(' src/cli/');
-  return beforeEntry.split(' ').filter((word) => word.startsWith('--'));
+  return beforeEntry.split(' ');
+}
+
+/** What `npm start` gives to Node. */
+export function startFlags(): readonly string[] {
+  return startWords().filter((word) => word.startsWith('--'));
+}
+
+/** What `npm start` and the command itself say to Node and the system, with compiled code from an earlier start. */
+function startEnvironment(): NodeJS.ProcessEnv {
+  const settings = startWords().filter((word) => /^[A-Z_]+=/.test(word));
+  return {
+    ...process.env,
+    NODE_COMPILE_CACHE: fileURLToPath(
+      new URL('../../node_modules/.cache/nexus-bench', import.meta.url),
+    ),
+    ...Object.fromEntries(settings.map((setting) => setting.split('='))),
+  };
 }
 
 /** The gateway as `npm start` runs it. */
 export async function startGateway(upstream: string, ledger?: string): Promise<Started> {
   const args = ledger === undefined ? [upstream] : [upstream, ledger];
-  return await start('./gateway.ts', args, startFlags());
+  return await start('./gateway.ts', args, { execArgv: startFlags(), env: startEnvironment() });
 }
 
 /** A script of this folder, which says its `url` in a message once it listens. */
 export async function startScript(script: string, ...args: string[]): Promise<Started> {
-  return await start(script, args, []);
+  return await start(script, args, {});
 }
 
 async function start(
   script: string,
   args: readonly string[],
-  execArgv: readonly string[],
+  node: { readonly execArgv?: readonly string[]; readonly env?: NodeJS.ProcessEnv },
 ): Promise<Started> {
   const child = keep(
     fork(fileURLToPath(new URL(script, import.meta.url)), args, {
       stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-      execArgv: [...execArgv],
+      execArgv: [...(node.execArgv ?? [])],
+      env: node.env ?? process.env,
     }),
   );
   const gone = once(child, 'exit').then(() => {

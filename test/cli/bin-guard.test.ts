@@ -92,17 +92,26 @@ describe('the nexus command', () => {
     expect(code).toBe(7);
   });
 
-  it('gives to V8 what npm start and the Dockerfile give', async () => {
-    const tell = 'console.log(JSON.stringify(process.execArgv));';
+  it('gives to Node what npm start and the Dockerfile give', async () => {
+    const tell =
+      'console.log(JSON.stringify({ flags: process.execArgv, pools: process.env.MALLOC_ARENA_MAX }));';
     await place('dist/src/cli/main.js', tell);
     const { stdout } = await outcome(start(['serve']));
-    const flags = JSON.parse(stdout) as string[];
+    const { flags, pools } = JSON.parse(stdout) as { flags: string[]; pools: string };
     expect(flags).toContain('--max-semi-space-size=16');
+    expect(pools).toBe('1');
     const read = (file: string): Promise<string> =>
       readFile(path.resolve(import.meta.dirname, '../..', file), 'utf8');
-    expect(await read('package.json')).toContain(`exec node ${flags.join(' ')} src/cli/main.ts`);
+    expect(await read('package.json')).toContain(
+      `"MALLOC_ARENA_MAX=${pools} exec node ${flags.join(' ')} src/cli/main.ts`,
+    );
     const quoted = flags.map((flag) => `"${flag}"`).join(', ');
-    expect(await read('Dockerfile')).toContain(`CMD ["node", ${quoted}, "src/cli/main.ts"`);
+    const dockerfile = await read('Dockerfile');
+    expect(dockerfile).toContain(`ENV MALLOC_ARENA_MAX=${pools}\n`);
+    expect(dockerfile).toContain(`CMD ["node", ${quoted}, "src/cli/main.ts"`);
+    // Who sets it has a reason.
+    const own = await outcome(start(['serve'], [], { MALLOC_ARENA_MAX: '4' }));
+    expect(JSON.parse(own.stdout)).toMatchObject({ pools: '4' });
   });
 
   it('says in one line what is needed when no suitable Node is found', async () => {
