@@ -4,6 +4,7 @@ import { once } from 'node:events';
 import { readdirSync, readFileSync } from 'node:fs';
 import { createServer, type AddressInfo } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { startEnvironment, startFlags } from '../start-command.ts';
 
 const children = new Set<ChildProcess>();
 
@@ -19,34 +20,16 @@ export interface Started {
   readonly child: ChildProcess;
 }
 
-function startWords(): readonly string[] {
-  const file = new URL('../../package.json', import.meta.url);
-  const { scripts } = JSON.parse(readFileSync(file, 'utf8')) as { scripts: { start: string } };
-  const [beforeEntry = ''] = scripts.start.split(' src/cli/');
-  return beforeEntry.split(' ');
-}
-
-/** What `npm start` gives to Node. */
-export function startFlags(): readonly string[] {
-  return startWords().filter((word) => word.startsWith('--'));
-}
-
-/** What `npm start` and the command itself say to Node and the system, with compiled code from an earlier start. */
-function startEnvironment(): NodeJS.ProcessEnv {
-  const settings = startWords().filter((word) => /^[A-Z_]+=/.test(word));
-  return {
-    ...process.env,
-    NODE_COMPILE_CACHE: fileURLToPath(
-      new URL('../../node_modules/.cache/nexus-bench', import.meta.url),
-    ),
-    ...Object.fromEntries(settings.map((setting) => setting.split('='))),
-  };
-}
+/** Compiled code of an earlier start is kept, as the command itself keeps it. */
+const COMPILED = fileURLToPath(new URL('../../node_modules/.cache/nexus-bench', import.meta.url));
 
 /** The gateway as `npm start` runs it. */
 export async function startGateway(upstream: string, ledger?: string): Promise<Started> {
   const args = ledger === undefined ? [upstream] : [upstream, ledger];
-  return await start('./gateway.ts', args, { execArgv: startFlags(), env: startEnvironment() });
+  return await start('./gateway.ts', args, {
+    execArgv: startFlags(),
+    env: { ...process.env, ...startEnvironment(), NODE_COMPILE_CACHE: COMPILED },
+  });
 }
 
 /** A script of this folder, which says its `url` in a message once it listens. */

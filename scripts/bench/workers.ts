@@ -13,6 +13,7 @@ import { Agent, request as open } from 'node:http';
 import { cpus, tmpdir } from 'node:os';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { startEnvironment, startFlags } from '../start-command.ts';
 
 const ROUNDS = Number(process.env['BENCH_ROUNDS'] ?? 5);
 const REQUESTS = Number(process.env['BENCH_REQUESTS'] ?? 2000);
@@ -76,8 +77,11 @@ max_output_tokens = 4096
 }
 
 async function startGateway(file: string): Promise<Gateway> {
-  const args = [here('../../src/cli/main.ts'), 'serve', '--config', file];
-  const child = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const args = [...startFlags(), here('../../src/cli/main.ts'), 'serve', '--config', file];
+  const child = spawn(process.execPath, args, {
+    env: { ...process.env, ...startEnvironment() },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
   const url = await new Promise<string>((resolve, reject) => {
     let said = '';
     // Goes on to read when the URL is found: the log is written to somebody who listens.

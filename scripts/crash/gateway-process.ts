@@ -3,6 +3,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { startEnvironment, startFlags } from '../start-command.ts';
 
 const ENTRY = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 const START_WITHIN_MS = 30_000;
@@ -34,9 +35,9 @@ export class GatewayProcess {
 
   constructor(configPath: string, options: StartOptions = {}) {
     const { nodeOptions = [], ipc = false, env = {}, identity = {} } = options;
-    const args = [...nodeOptions, ENTRY, 'serve', '--config', configPath];
+    const args = [...startFlags(), ...nodeOptions, ENTRY, 'serve', '--config', configPath];
     this.child = spawn(process.execPath, args, {
-      env,
+      env: { ...startEnvironment(), ...env },
       ...identity,
       stdio: ['ignore', 'pipe', 'pipe', ...(ipc ? ['ipc' as const] : [])],
     });
