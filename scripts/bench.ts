@@ -35,7 +35,7 @@ async function measure(options: BenchOptions, args: readonly string[]): Promise<
     decide: () => decidePart(options),
     ledger: () => ledgerPart(upstream, options),
   };
-  if (options.parts.has('http') || options.parts.has('rate')) await warmUp(whole, options.warmUp);
+  if (isComparison) await warmUp(whole, options.warmUp);
   const tables: Table[] = [];
   for (const part of options.parts) {
     const table = await parts[part]();
