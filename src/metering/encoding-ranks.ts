@@ -6,6 +6,7 @@ import { isUtf8 } from 'node:buffer';
 import { readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { assert } from '../core/assert.ts';
 
 /** By rank: the text of a token, or its bytes where they are no text of their own. */
 export type Ranks = (string | readonly number[])[];
@@ -18,6 +19,8 @@ const ASCII_END = 128;
 const MOST_TOKEN_BYTES = 4096;
 /** Lines of one turn of the event loop: about 4 ms. */
 const LINES_A_TURN = 8192;
+/** A rank, the space before it and the line break after it, with room to spare. */
+const MOST_RANK_BYTES = 16;
 const BYTE_ORDER_MARK = '\ufeff';
 
 const BASE64 = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/';
@@ -87,7 +90,14 @@ function textOrBytes(token: Buffer): string | readonly number[] {
 /** Reads the ranks of an encoding, a few milliseconds of each turn of the event loop. */
 export async function readRanks(name: string): Promise<Ranks> {
   const path = createRequire(import.meta.url).resolve(`gpt-tokenizer/data/${name}.tiktoken`);
-  const reader = new RankReader(await readFile(path));
+  const file = await readFile(path);
+  const reader = new RankReader(file);
   while (reader.read(LINES_A_TURN)) await nextTurn();
+  // A file that lost a part would count wrongly, and nobody would see it.
+  const last = reader.ranks.length - 1;
+  assert(
+    file.subarray(-MOST_RANK_BYTES).toString().trimEnd().endsWith(` ${last}`),
+    `${path} is damaged`,
+  );
   return reader.ranks;
 }

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { text } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, it } from '@jest/globals';
+import { startEnvironment, startFlags } from '../../scripts/start-command.ts';
 
 const guard = path.resolve(import.meta.dirname, '../../src/cli/nexus.cjs');
 
@@ -105,6 +106,9 @@ describe('the nexus command', () => {
     expect(await read('package.json')).toContain(
       `"MALLOC_ARENA_MAX=${pools} exec node ${flags.join(' ')} src/cli/main.ts`,
     );
+    // And what benchmarks, soak and crash loop run.
+    expect(startFlags()).toEqual(flags);
+    expect(startEnvironment()).toEqual({ MALLOC_ARENA_MAX: pools });
     const quoted = flags.map((flag) => `"${flag}"`).join(', ');
     const dockerfile = await read('Dockerfile');
     expect(dockerfile).toContain(`ENV MALLOC_ARENA_MAX=${pools}\n`);
